@@ -1,0 +1,14 @@
+// avx2.cpp - AVX2 with FMA (Haswell, Zen): 16 registers of 8 floats.
+#include "arch.hpp"
+
+namespace {
+struct avx2 {
+  static constexpr const char* name = "avx2";
+  using isa = xsimd::fma3<xsimd::avx2>;
+  static constexpr int project_rows = 6, project_vectors = 2;
+  static constexpr int attend_rows = 4, attend_vectors = 3;
+  static constexpr int single_rows = 3;
+};
+}  // namespace
+
+HEED_ARCH(avx2)

@@ -1,0 +1,14 @@
+// neon32.cpp - 32-bit Arm with NEON and VFPv4 (Raspberry Pi 2 and later): 16 registers of 4 floats.
+#include "arch.hpp"
+
+namespace {
+struct neon32 {
+  static constexpr const char* name = "neon32";
+  using isa = xsimd::neon;
+  static constexpr int project_rows = 4, project_vectors = 2;
+  static constexpr int attend_rows = 4, attend_vectors = 2;
+  static constexpr int single_rows = 1;
+};
+}  // namespace
+
+HEED_ARCH(neon32)

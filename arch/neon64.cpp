@@ -1,0 +1,14 @@
+// neon64.cpp - any 64-bit Arm (Raspberry Pi 3, 4, 5): 32 registers of 4 floats.
+#include "arch.hpp"
+
+namespace {
+struct neon64 {
+  static constexpr const char* name = "neon64";
+  using isa = xsimd::neon64;
+  static constexpr int project_rows = 5, project_vectors = 4;
+  static constexpr int attend_rows = 4, attend_vectors = 4;
+  static constexpr int single_rows = 1;
+};
+}  // namespace
+
+HEED_ARCH(neon64)

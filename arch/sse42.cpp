@@ -1,0 +1,14 @@
+// sse42.cpp - x86 without AVX: 16 registers of 4 floats. No FMA: outside of the promise of equal bits.
+#include "arch.hpp"
+
+namespace {
+struct sse42 {
+  static constexpr const char* name = "sse42";
+  using isa = xsimd::sse4_2;
+  static constexpr int project_rows = 3, project_vectors = 4;
+  static constexpr int attend_rows = 4, attend_vectors = 3;
+  static constexpr int single_rows = 1;
+};
+}  // namespace
+
+HEED_ARCH(sse42)

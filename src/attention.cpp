@@ -1,0 +1,340 @@
+// attention.cpp - runs a checked job: batch entry by batch entry, in slices.
+//
+// A slice works either on some of the heads, or on some of the tokens of all heads:
+//
+//   heads    every slice projects and attends its own heads; one parallel step
+//   tokens   for as many heads at a time as there are slices: all slices project keys and
+//            values, then all attend; two steps per turn. For few heads, and for averaged
+//            weights, which are summed over heads in order.
+//
+// The output projection is one more step, in slices of tokens. What is computed for a query
+// does not depend on which slice does it.
+#include "job.hpp"
+
+namespace heed {
+namespace {
+
+// One batch entry of a job, as its slices see it.
+struct Entry {
+  const Job& job;
+  const Geometry& g;
+  const WorkspaceLayout& w;
+  uint32_t n;                          // which
+  uint32_t slots, positions;           // as in AttendArgs
+  const uint8_t* visible = nullptr;    // per position
+  const float* position_bias = nullptr;
+  uint32_t first_head = 0, heads = 0;  // of the turn, when slices share tokens
+
+  Entry(const Job& j, uint32_t entry)
+      : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
+        positions(slots + j.keys) {}
+
+  unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
+  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + offset); }
+  float* heads_row(uint32_t row) const {
+    return reinterpret_cast<float*>(job.workspace + w.heads) + row * w.heads_stride;
+  }
+  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + offset); }
+  // Slice i's part of n units.
+  uint32_t part(uint32_t n_units, uint32_t i) const {
+    return uint32_t(uint64_t(n_units) * i / g.slices);
+  }
+};
+
+using Step = void (*)(const Entry&, uint32_t slice);
+
+void parallel(const Entry& e, Step step) {
+  struct Task {
+    const Entry& entry;
+    Step step;
+  } task{e, step};
+  const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
+  if (e.job.parallel_for && e.g.slices > 1) return e.job.parallel_for(e.job.parallel_context, e.g.slices, one, &task);
+  for (uint32_t i = 0; i < e.g.slices; ++i) step(e, i);
+}
+
+// ---- which positions are there ---------------------------------------------------------
+
+float padding_term(const Job& job, uint32_t n, uint32_t key) {
+  const ptrdiff_t at = ptrdiff_t(n) * job.padding.row_stride + ptrdiff_t(key) * job.padding.key_stride;
+  if (job.padding.is_float) return static_cast<const float*>(job.padding.data)[at];
+  return static_cast<const uint8_t*>(job.padding.data)[at] ? -__builtin_inff() : 0.0f;
+}
+
+bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_t key) {
+  const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
+                       ptrdiff_t(row) * job.mask.row_stride + ptrdiff_t(key) * job.mask.key_stride;
+  if (job.mask.is_float) return static_cast<const float*>(job.mask.data)[at] == -__builtin_inff();
+  return (static_cast<const uint8_t*>(job.mask.data)[at] != 0) == job.mask.hides;
+}
+
+// How many keys query `row` may see by causality alone.
+uint32_t causal_keys(const Job& job, uint32_t row) {
+  const int64_t limit = job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
+  return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
+}
+
+// Keys that attn_mask hides from every query are as good as padded: finds them. The last
+// query of a causal mask sees everything, so looking upwards usually ends after one row.
+void find_masked_columns(const Entry& e, uint8_t* seen, uint32_t keys) {
+  const Job& job = e.job;
+  const uint32_t heads = job.mask_head != 0 ? e.g.num_heads : 1;
+  for (uint32_t j = 0; j < keys; ++j) seen[j] = 0;
+  uint32_t unseen = keys;
+  for (uint32_t h = 0; h < heads && unseen; ++h) {
+    for (uint32_t row = job.queries; row-- > 0 && unseen;) {
+      const uint32_t limit = causal_keys(job, row) < keys ? causal_keys(job, row) : keys;
+      for (uint32_t j = 0; j < limit; ++j) {
+        if (seen[j] || mask_hides(job, e.n, h, row, j)) continue;
+        seen[j] = 1;
+        --unseen;
+      }
+      if (job.mask.row_stride == 0 && !job.causal) break;  // all rows alike
+    }
+  }
+}
+
+void find_positions(Entry& e) {
+  const Job& job = e.job;
+  const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
+  e.positions = e.slots + keys;
+  if (!job.padding.data && !job.mask.data) return;
+  uint8_t* visible = job.workspace + e.w.visible;
+  float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
+  for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;
+  if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
+  if (job.padding.data) {
+    for (uint32_t j = 0; j < e.positions; ++j) {
+      const float term = j < e.slots ? 0.0f : padding_term(job, e.n, j - e.slots);
+      if (term == -__builtin_inff()) visible[j] = 0;
+      const float scaled = term * kLog2e;
+      bias[j] = scaled < -__FLT_MAX__ ? -__FLT_MAX__ : scaled;  // finite stays finite; NaN stays
+    }
+    if (job.padding.is_float) e.position_bias = bias;
+  }
+  // Positions at the end that nobody sees do not exist.
+  while (e.positions > 0 && !visible[e.positions - 1]) --e.positions;
+  for (uint32_t j = 0; j < e.positions && !e.visible; ++j)
+    if (!visible[j]) e.visible = visible;
+}
+
+// ---- keys and values of one head ---------------------------------------------------------
+
+void store_slots(const Entry& e, uint32_t head, float* k, float* v) {
+  const WeightsLayout& layout = e.job.plan->weights;
+  const uint32_t d = e.g.head_dim;
+  const float* bias_k = e.packed(layout.bias_k) + head * d;
+  const float* bias_v = e.packed(layout.bias_v) + head * d;
+  for (uint32_t slot = 0; slot < e.slots; ++slot) {
+    const bool learned = slot == 0 && e.g.add_bias_kv;
+    for (uint32_t i = 0; i < d; ++i) {
+      k[slot * e.w.k_stride + i] = learned ? bias_k[i] : 0.0f;
+      v[slot * e.w.v_stride + i] = learned ? bias_v[i] : 0.0f;
+    }
+  }
+}
+
+ProjectArgs head_projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t depth, uint32_t head) {
+  ProjectArgs p{};
+  p.panels = e.packed(panels);
+  p.bias = e.g.bias ? e.packed(bias) : nullptr;
+  p.depth = depth;
+  p.first = head * e.g.head_dim;
+  p.last = p.first + e.g.head_dim;
+  return p;
+}
+
+// Positions [first, last) of `head` into slice i's k and v. Rows go in blocks, so that a
+// block of key (or value) stays in cache while the head's weights pass over it.
+void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t first, uint32_t last) {
+  const WeightsLayout& layout = e.job.plan->weights;
+  float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
+  if (first == 0) store_slots(e, head, k, v);
+  ProjectArgs pk = head_projection(e, layout.k, layout.k_bias, e.g.kdim, head);
+  ProjectArgs pv = head_projection(e, layout.v, layout.v_bias, e.g.vdim, head);
+  pk.a_stride = e.job.key.row;
+  pv.a_stride = e.job.value.row;
+  pk.c_stride = ptrdiff_t(e.w.k_stride);
+  pv.c_stride = ptrdiff_t(e.w.v_stride);
+  for (uint32_t j = first < e.slots ? e.slots : first; j < last; j += kQueryBlock) {
+    pk.rows = pv.rows = last - j < kQueryBlock ? last - j : kQueryBlock;
+    pk.visible = pv.visible = e.visible ? e.visible + j : nullptr;
+    pk.a = e.job.key.at(e.n, 0, j - e.slots);
+    pv.a = e.job.value.at(e.n, 0, j - e.slots);
+    pk.c = k + j * e.w.k_stride;
+    pv.c = v + j * e.w.v_stride;
+    e.job.plan->kernels->project(pk);
+    e.job.plan->kernels->project(pv);
+  }
+}
+
+// ---- queries -----------------------------------------------------------------------------
+
+// Whether each key block of v is free of NaN and infinities. Only where masks differ between
+// queries can a value be hidden from one and seen by another; there 0 * NaN must not happen.
+const uint8_t* find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
+  if (e.job.queries < 2 || (!e.job.causal && !e.job.mask.data)) return nullptr;
+  for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
+    const uint32_t end = e.positions - b < kKeyBlock ? e.positions : b + kKeyBlock;
+    uint32_t bad = 0;
+    for (uint32_t j = b; j < end; ++j) {
+      if (e.visible && !e.visible[j]) continue;
+      const float* row = v + ptrdiff_t(j) * stride;
+      for (uint32_t i = 0; i < e.g.value_dim; ++i) {
+        uint32_t bits;
+        __builtin_memcpy(&bits, row + i, sizeof bits);
+        bad |= uint32_t((bits & 0x7f800000u) == 0x7f800000u);
+      }
+    }
+    finite[b / kKeyBlock] = bad == 0;
+  }
+  return finite;
+}
+
+// What all blocks of queries of a head have in common; `kv` is the slice that holds k and v.
+AttendArgs head_args(const Entry& e, uint32_t head, uint32_t i, uint32_t kv) {
+  AttendArgs a{};
+  if (e.g.projects()) {
+    a.k = e.floats(kv, e.w.k);
+    a.v = e.floats(kv, e.w.v);
+    a.k_stride = ptrdiff_t(e.w.k_stride);
+    a.v_stride = ptrdiff_t(e.w.v_stride);
+  } else {
+    const uint32_t group = head / (e.g.num_heads / e.g.num_kv_heads);
+    a.k = e.job.key.at(e.n, group, 0);
+    a.v = e.job.value.at(e.n, group, 0);
+    a.k_stride = e.job.key.row;
+    a.v_stride = e.job.value.row;
+  }
+  a.head_dim = e.g.head_dim;
+  a.value_dim = e.g.value_dim;
+  a.slots = e.slots;
+  a.positions = e.positions;
+  a.scale = e.job.scale * kLog2e;
+  a.visible = e.visible;
+  a.position_bias = e.position_bias;
+  a.finite = find_finite(e, a.v, a.v_stride, e.slice(i) + e.w.finite);
+  a.causal = e.job.causal;
+  a.mask = e.job.mask;
+  a.fully_masked = e.job.fully_masked;
+  a.weights_stride = e.job.attn_weights.row;
+  a.weight_columns = e.slots + e.job.keys;
+  a.weights_add = e.job.average && head != 0;
+  a.weights_scale = e.job.average && head + 1 == e.g.num_heads ? 1.0f / float(e.g.num_heads) : 1.0f;
+  a.qt = e.floats(i, e.w.qt);
+  a.ot = e.floats(i, e.w.ot);
+  a.scores = e.floats(i, e.w.scores);
+  return a;
+}
+
+const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
+  const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
+                       ptrdiff_t(row) * job.mask.row_stride;
+  return static_cast<const unsigned char*>(job.mask.data) + at * (job.mask.is_float ? ptrdiff_t(sizeof(float)) : 1);
+}
+
+// Queries [first, last) of `head`, projected (MHA) or where they lie (SDPA).
+void attend_queries(const Entry& e, uint32_t head, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
+  if (first >= last) return;
+  const Job& job = e.job;
+  AttendArgs a = head_args(e, head, i, kv);
+  for (uint32_t row = first; row < last; row += kQueryBlock) {
+    a.rows = last - row < kQueryBlock ? last - row : kQueryBlock;
+    if (e.g.projects()) {
+      ProjectArgs p = head_projection(e, job.plan->weights.q, job.plan->weights.q_bias, e.g.embed_dim, head);
+      p.a = job.query.at(e.n, 0, row);
+      p.a_stride = job.query.row;
+      p.c = e.floats(i, e.w.q);
+      p.c_stride = ptrdiff_t(e.w.k_stride);
+      p.rows = a.rows;
+      job.plan->kernels->project(p);
+      a.q = p.c;
+      a.q_stride = p.c_stride;
+      a.out = e.heads_row(row) + head * e.g.value_dim;
+      a.out_stride = ptrdiff_t(e.w.heads_stride);
+    } else {
+      a.q = job.query.at(e.n, head, row);
+      a.q_stride = job.query.row;
+      a.out = job.output.at(e.n, head, row);
+      a.out_stride = job.output.row;
+    }
+    a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
+    if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
+    if (job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
+    job.plan->kernels->attend(a);
+  }
+}
+
+// ---- steps -------------------------------------------------------------------------------
+
+void own_heads(const Entry& e, uint32_t i) {
+  for (uint32_t h = e.part(e.g.num_heads, i); h < e.part(e.g.num_heads, i + 1); ++h) {
+    if (e.g.projects()) project_keys_values(e, h, i, 0, e.positions);
+    attend_queries(e, h, i, i, 0, e.job.queries);
+  }
+}
+
+void shared_keys_values(const Entry& e, uint32_t i) {
+  for (uint32_t h = 0; h < e.heads; ++h)
+    project_keys_values(e, e.first_head + h, h, e.part(e.positions, i), e.part(e.positions, i + 1));
+}
+
+void shared_queries(const Entry& e, uint32_t i) {
+  const uint32_t blocks = (e.job.queries + kPanel - 1) / kPanel, end = e.part(blocks, i + 1) * kPanel;
+  for (uint32_t h = 0; h < e.heads; ++h)
+    attend_queries(e, e.first_head + h, i, h, e.part(blocks, i) * kPanel,
+                   end < e.job.queries ? end : e.job.queries);
+}
+
+void project_output(const Entry& e, uint32_t i) {
+  const uint32_t blocks = (e.job.queries + kPanel - 1) / kPanel, end = e.part(blocks, i + 1) * kPanel;
+  const uint32_t last = end < e.job.queries ? end : e.job.queries;
+  const WeightsLayout& layout = e.job.plan->weights;
+  ProjectArgs p{};
+  p.panels = e.packed(layout.out);
+  p.bias = e.g.bias ? e.packed(layout.out_bias) : nullptr;
+  p.depth = p.last = e.g.embed_dim;
+  p.a_stride = ptrdiff_t(e.w.heads_stride);
+  p.c_stride = e.job.output.row;
+  for (uint32_t row = e.part(blocks, i) * kPanel; row < last; row += kQueryBlock) {
+    p.rows = last - row < kQueryBlock ? last - row : kQueryBlock;
+    p.a = e.heads_row(row);
+    p.c = e.job.output.at(e.n, 0, row);
+    e.job.plan->kernels->project(p);
+  }
+}
+
+// Heads split evenly enough to keep every slice busy, and no sum over heads is wanted.
+bool split_heads(const Entry& e) {
+  if (e.g.slices == 1) return true;
+  const uint32_t turns = (e.g.num_heads + e.g.slices - 1) / e.g.slices;
+  const bool even = uint64_t(turns) * e.g.slices * 10 <= uint64_t(e.g.num_heads) * 11;
+  return even && !(e.job.need_weights && e.job.average);
+}
+
+void run_entry(Entry& e) {
+  find_positions(e);
+  if (split_heads(e)) {
+    parallel(e, own_heads);
+  } else {
+    for (uint32_t h = 0; h < e.g.num_heads; h += e.heads) {
+      e.first_head = h;
+      e.heads = e.g.num_heads - h < e.g.slices ? e.g.num_heads - h : e.g.slices;
+      if (e.g.projects()) parallel(e, shared_keys_values);
+      parallel(e, shared_queries);
+    }
+  }
+  if (e.g.projects()) parallel(e, project_output);
+}
+
+}  // namespace
+
+void run(const Job& job) {
+  if (job.queries == 0) return;
+  for (uint32_t n = 0; n < job.batch; ++n) {
+    Entry e(job, n);
+    run_entry(e);
+  }
+}
+
+}  // namespace heed

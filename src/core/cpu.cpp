@@ -1,0 +1,33 @@
+// cpu.cpp - CPU features by the compiler's own detection, which also asks the operating
+// system (XGETBV, HWCAP). xsimd before 13.2 asks neither rightly: it takes AVX from the
+// wrong CPUID leaf and never looks at XCR0.
+#include "core/cpu.hpp"
+
+#if defined(__arm__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace heed {
+
+CpuFeatures detect_cpu() {
+  CpuFeatures c;
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_cpu_init();
+  c.sse42 = __builtin_cpu_supports("sse4.2");
+  c.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  c.avx512 = c.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
+#elif defined(__aarch64__)
+  c.neon64 = true;  // Advanced SIMD is part of every AArch64 with floating point
+#elif defined(__arm__) && defined(__linux__)
+  constexpr unsigned long kNeon = 1ul << 12, kVfpv4 = 1ul << 16;  // HWCAP_NEON, HWCAP_VFPv4
+  const unsigned long hwcap = getauxval(AT_HWCAP);
+  c.neon32 = (hwcap & kNeon) && (hwcap & kVfpv4);
+#elif defined(__arm__) && defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
+  c.neon32 = true;  // bare metal: built for it, so it is there
+#endif
+  return c;
+}
+
+}  // namespace heed

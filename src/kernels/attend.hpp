@@ -1,0 +1,371 @@
+// attend.hpp - out = softmax(scale q k^T + masks) v for one head and a block of queries.
+//
+// Lanes are queries: a group of NV registers holds NV * W of them, so that the softmax needs
+// no sum across lanes. Keys come in blocks of 128 at absolute positions:
+//
+//   s = k q^T          MR keys x NV registers at a time, one fma chain over head_dim
+//   m' = max(m, s)     p = 2^(s - m')     alpha = 2^(m - m')
+//   l = l alpha + sum of p                (four sums by position mod 4, then (0+1)+(2+3))
+//   o = o alpha + v^T p                   one fma chain over the block's keys
+//
+// and out = o / l at the end. Each of these chains is the same for a query whatever the
+// arch, the group it is in, and the queries beside it: that is where equal bits come from.
+#pragma once
+#include <type_traits>
+
+#include "kernels/attend_one.hpp"
+#include "kernels/exp2.hpp"
+#include "kernels/key_block.hpp"
+
+namespace heed {
+
+template <class Arch>
+struct Attend {
+  using S = simd_of<Arch>;
+  using V = typename S::V;
+  static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
+  static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
+
+  struct Group {               // `registers` * W queries, of which `rows` exist
+    const AttendArgs& g;
+    uint32_t row, rows, registers;
+    uint32_t end;              // no query of the group sees a position from here on
+    V max[NV], sum[NV], alpha[NV], inverse[NV];
+
+    uint32_t lanes() const { return registers * uint32_t(W); }  // a row of q^T, scores, o^T
+    uint32_t rows_of(uint32_t j) const {
+      const uint32_t before = j * uint32_t(W);
+      return rows <= before ? 0 : rows - before < uint32_t(W) ? rows - before : uint32_t(W);
+    }
+  };
+
+  // The compiled size for a run-time number of registers.
+  template <int N = NV, class F>
+  static HEED_INLINE void with_registers(uint32_t n, F f) {
+    if constexpr (N > 1) {
+      if (n < uint32_t(N)) return with_registers<smaller_tile<W>(N)>(n, f);
+    }
+    f(std::integral_constant<int, N>());
+  }
+
+  // ---- q^T -------------------------------------------------------------------------
+
+  static HEED_NOINLINE void load_queries(const Group& p) {
+    const AttendArgs& g = p.g;
+    const uint32_t lanes = p.lanes(), whole = g.head_dim / uint32_t(W) * uint32_t(W);
+    for (uint32_t j = 0; j < p.registers; ++j) {
+      const uint32_t rows = p.rows_of(j);
+      const float* q = g.q + ptrdiff_t(p.row + j * W) * g.q_stride;
+      float* qt = g.qt + j * W;
+      for (uint32_t d = 0; d < whole; d += W) {
+        V r[W];
+        HEED_UNROLL for (int i = 0; i < W; ++i)
+          r[i] = uint32_t(i) < rows ? S::load(q + i * g.q_stride + d) : S::set(0.0f);
+        S::transpose(r);
+        HEED_UNROLL for (int i = 0; i < W; ++i)
+          S::store(qt + (d + uint32_t(i)) * lanes, S::mul(r[i], S::set(g.scale)));
+      }
+      for (uint32_t d = whole; d < g.head_dim; ++d)
+        for (uint32_t i = 0; i < uint32_t(W); ++i)
+          qt[d * lanes + i] = i < rows ? q[ptrdiff_t(i) * g.q_stride + d] * g.scale : 0.0f;
+    }
+  }
+
+  // ---- masks -----------------------------------------------------------------------
+
+  static HEED_INLINE bool needs_mask(const Group& p, const KeyBlock& b) {
+    return !b.dense || p.g.mask.data || b.begin + b.keys > position_limit(p.g, p.row);
+  }
+
+  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes).
+  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position,
+                                            uint32_t keys, float* terms) {
+    const uint32_t rows = p.rows_of(j);
+    for (uint32_t i = 0; i < uint32_t(W); ++i)
+      for (uint32_t q = 0; q < uint32_t(W); ++q)
+        terms[i * W + q] = q < rows && i < keys ? mask_term(p.g, p.row + j * W + q, position + i) : 0.0f;
+  }
+
+  // Hides what register j's queries may not see; raises *max to the largest score left.
+  static HEED_NOINLINE void mask_register(const Group& p, const KeyBlock& b, uint32_t j, V* max) {
+    const AttendArgs& g = p.g;
+    alignas(64) float limit[W], terms[W * W];
+    for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
+    const V limits = S::load(limit), hidden = S::set(kHidden);
+    V m = *max;
+    for (uint32_t i = 0; i < b.keys; ++i) {
+      const uint32_t position = b.begin + i;
+      if (g.mask.data && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
+      float* at = g.scores + i * p.lanes() + j * W;
+      V s = hidden;
+      if (is_visible(g, position)) {
+        s = S::load(at);
+        if (g.mask.data) s = add_mask_term<S>(s, S::load(terms + i % W * W));
+        s = S::if_less(S::set(float(position)), limits, s, hidden);
+      }
+      S::store(at, s);
+      m = S::max(m, s);
+    }
+    *max = m;
+  }
+
+  // ---- scores ----------------------------------------------------------------------
+
+  template <int N>
+  static HEED_NOINLINE void score_tile(const float* const (&rows)[MR], const float* bias,
+                                       uint32_t head_dim, const float* qt, float* s, V* max) {
+    const float* k[MR];
+    V acc[MR][N];
+    HEED_UNROLL for (int i = 0; i < MR; ++i) k[i] = rows[i];
+    HEED_UNROLL for (int i = 0; i < MR; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
+    for (size_t d = 0; d < head_dim; ++d, qt += N * W) {
+      V q[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
+      HEED_UNROLL for (int i = 0; i < MR; ++i) {
+        const V x = S::set(k[i][d]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
+      }
+    }
+    if (bias)
+      HEED_UNROLL for (int i = 0; i < MR; ++i)
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      V m = max[j];
+      HEED_UNROLL for (int i = 0; i < MR; ++i) {
+        m = S::max(m, acc[i][j]);
+        S::store(s + (i * N + j) * W, acc[i][j]);
+      }
+      max[j] = m;
+    }
+  }
+
+  // A tile that runs past the block, or over positions that must not be read, reads another
+  // key of the block in their place: that cannot raise the maximum, and nobody uses the score.
+  template <int N>
+  static HEED_INLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
+    const uint32_t last = b.begin + b.keys - 1;
+    for (uint32_t i = 0; i < b.keys; i += MR) {
+      const float* rows[MR];
+      float bias[MR];
+      HEED_UNROLL for (int r = 0; r < MR; ++r) {
+        uint32_t position = b.begin + i + uint32_t(r);
+        if (position > last) position = last;
+        if (!b.dense && !is_visible(g, position)) position = b.any;
+        rows[r] = g.k + ptrdiff_t(position) * g.k_stride;
+        bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
+      }
+      score_tile<N>(rows, g.position_bias ? bias : nullptr, g.head_dim, g.qt, g.scores + i * N * W, max);
+    }
+  }
+
+  // Scores of a block, masks applied; max[j] is raised to the largest of register j.
+  static HEED_INLINE void score_block(const Group& p, const KeyBlock& b, V* max) {
+    const AttendArgs& g = p.g;
+    if (!needs_mask(p, b))
+      return with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
+    V unmasked[NV];
+    for (uint32_t j = 0; j < p.registers; ++j) unmasked[j] = max[j];
+    with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, unmasked); });
+    for (uint32_t j = 0; j < p.registers; ++j) mask_register(p, b, j, &max[j]);
+  }
+
+  // ---- softmax ---------------------------------------------------------------------
+
+  static HEED_INLINE V weigh(float* s, V max) {
+    const V e = exp2<S>(S::sub(S::load(s), max));
+    S::store(s, e);
+    return e;
+  }
+
+  // p = 2^(s - max) in place, and the block's sum of it.
+  static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
+    const V zero = S::set(0.0f);
+    V sum[4] = {zero, zero, zero, zero};
+    uint32_t i = 0;
+    for (; i + 4 <= b.keys; i += 4, s += 4 * lanes)
+      HEED_UNROLL for (uint32_t u = 0; u < 4; ++u) sum[u] = S::add(sum[u], weigh(s + u * lanes, max));
+    if (i < b.keys) sum[0] = S::add(sum[0], weigh(s, max));
+    if (i + 1 < b.keys) sum[1] = S::add(sum[1], weigh(s + lanes, max));
+    if (i + 2 < b.keys) sum[2] = S::add(sum[2], weigh(s + 2 * lanes, max));
+    return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
+  }
+
+  // ---- values ----------------------------------------------------------------------
+
+  template <int M, int N, bool Careful>
+  static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
+                                       bool first, uint32_t d) {
+    V acc[M][N];
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
+    const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
+    const float* s = g.scores;
+    for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
+      if (Careful && !is_visible(g, b.begin + k)) continue;
+      V p[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        const V x = S::set(v[i]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) {
+          const V y = S::fma(x, p[j], acc[i][j]);
+          acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+        }
+      }
+    }
+    float* o = g.ot + d * N * W;
+    HEED_UNROLL for (int i = 0; i < M; ++i) {
+      HEED_UNROLL for (int j = 0; j < N; ++j) {
+        float* at = o + (i * N + j) * W;
+        S::store(at, first ? acc[i][j] : S::fma(S::load(at), alpha[j], acc[i][j]));
+      }
+    }
+  }
+
+  template <int N, bool Careful, int M = MR>
+  static HEED_INLINE void value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha,
+                                      bool first, uint32_t d = 0) {
+    for (; d + M <= g.value_dim; d += M) value_tile<M, N, Careful>(g, b, alpha, first, d);
+    if constexpr (M > 1) value_tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
+  }
+
+  // ---- out -------------------------------------------------------------------------
+
+  static HEED_NOINLINE void store_outputs(const Group& p) {
+    const AttendArgs& g = p.g;
+    const uint32_t lanes = p.lanes(), whole = g.value_dim / uint32_t(W) * uint32_t(W);
+    for (uint32_t j = 0; j < p.registers; ++j) {
+      const uint32_t rows = p.rows_of(j);
+      float* out = g.out + ptrdiff_t(p.row + j * W) * g.out_stride;
+      const float* ot = g.ot + j * W;
+      for (uint32_t d = 0; d < whole; d += W) {
+        V r[W];
+        HEED_UNROLL for (int i = 0; i < W; ++i)
+          r[i] = S::mul(S::load(ot + (d + uint32_t(i)) * lanes), p.inverse[j]);
+        S::transpose(r);
+        HEED_UNROLL for (int i = 0; i < W; ++i)
+          if (uint32_t(i) < rows) S::store(out + i * g.out_stride + d, r[i]);
+      }
+      alignas(64) float last[W];
+      for (uint32_t d = whole; d < g.value_dim; ++d) {
+        S::store(last, S::mul(S::load(ot + d * lanes), p.inverse[j]));
+        for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
+      }
+    }
+  }
+
+  // ---- weights: a second pass over the scores with the final maximum and sum ---------
+
+  static HEED_NOINLINE void store_weights(const Group& p, uint32_t j, uint32_t position,
+                                          uint32_t keys, V (&r)[W]) {
+    const AttendArgs& g = p.g;
+    S::transpose(r);
+    for (uint32_t q = 0; q < p.rows_of(j); ++q) {
+      float* w = g.weights + ptrdiff_t(p.row + j * W + q) * g.weights_stride;
+      if (position >= g.slots && keys == uint32_t(W)) {
+        float* at = w + weight_column(g, position);
+        S::store(at, S::mul(g.weights_add ? S::add(S::load(at), r[q]) : r[q], S::set(g.weights_scale)));
+        continue;
+      }
+      alignas(64) float lanes[W];
+      S::store(lanes, r[q]);
+      for (uint32_t i = 0; i < keys; ++i) {
+        float* at = w + weight_column(g, position + i);
+        *at = (g.weights_add ? *at + lanes[i] : lanes[i]) * g.weights_scale;
+      }
+    }
+  }
+
+  static HEED_NOINLINE void write_weights(const Group& p) {
+    const AttendArgs& g = p.g;
+    if (!g.weights_add)
+      for (uint32_t j = 0; j < p.registers; ++j) {
+        alignas(64) float inverse[W];
+        S::store(inverse, p.inverse[j]);
+        for (uint32_t i = 0; i < p.rows_of(j); ++i) fill_weight_row(g, p.row + j * W + i, inverse[i]);
+      }
+    KeyBlock b;
+    for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
+      if (!open_key_block(g, k, p.end, &b)) continue;
+      V ignored[NV];
+      for (uint32_t j = 0; j < p.registers; ++j) ignored[j] = p.max[j];
+      score_block(p, b, ignored);
+      for (uint32_t j = 0; j < p.registers; ++j) {
+        for (uint32_t i = 0; i < b.keys; i += W) {
+          const uint32_t keys = b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W);
+          V r[W];
+          HEED_UNROLL for (int u = 0; u < W; ++u) {
+            // Scores past the block are those of another key, or what the scratch held.
+            const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
+            const V s = S::load(g.scores + key * p.lanes() + j * W);
+            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.inverse[j]);
+          }
+          store_weights(p, j, k + i, keys, r);
+        }
+      }
+    }
+  }
+
+  // ---- the formula -----------------------------------------------------------------
+
+  static HEED_INLINE void attend_block(Group& p, const KeyBlock& b, bool first) {
+    const AttendArgs& g = p.g;
+    V max[NV];
+    for (uint32_t j = 0; j < p.registers; ++j) max[j] = p.max[j];
+    score_block(p, b, max);
+    for (uint32_t j = 0; j < p.registers; ++j) {
+      p.alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
+      p.max[j] = max[j];
+      const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
+      p.sum[j] = S::fma(p.sum[j], p.alpha[j], sum);
+    }
+    with_registers(p.registers, [&](auto n) {
+      if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
+      else value_tiles<n, false>(g, b, p.alpha, first);
+    });
+  }
+
+  static HEED_NOINLINE void group(const AttendArgs& g, uint32_t row, uint32_t rows, uint32_t registers) {
+    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}, {}, {}};
+    load_queries(p);
+    for (uint32_t j = 0; j < registers; ++j) {
+      p.max[j] = S::set(kLowest);
+      p.sum[j] = S::set(0.0f);
+    }
+    bool first = true;
+    KeyBlock b;
+    for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
+      if (!open_key_block(g, k, p.end, &b)) continue;
+      attend_block(p, b, first);
+      first = false;
+    }
+    if (first)
+      for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
+    for (uint32_t j = 0; j < registers; ++j) {
+      alignas(64) float lanes[W];
+      S::store(lanes, p.sum[j]);
+      for (float& x : lanes) x = inverse_sum(g, x);
+      p.inverse[j] = S::load(lanes);
+    }
+    store_outputs(p);
+    if (g.weights) write_weights(p);
+  }
+
+  static void run(const AttendArgs& g) {
+    for (uint32_t row = 0; row < g.rows;) {
+      const uint32_t left = g.rows - row, odd = left % uint32_t(W);
+      if (left <= uint32_t(Arch::single_rows)) {
+        AttendOne<Arch>::run(g, row++);
+        continue;
+      }
+      // A few odd rows are cheaper one by one than in a register of their own.
+      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::single_rows) ? 1u : 0u);
+      const uint32_t n = tile_size<W>(registers, NV);
+      const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
+      group(g, row, rows, n);
+      row += rows;
+    }
+  }
+};
+
+}  // namespace heed

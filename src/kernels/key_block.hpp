@@ -1,0 +1,91 @@
+// key_block.hpp - which keys of a block of 128 a query may see. Shared by the two attention
+// kernels, so that both hide the same keys.
+//
+// A score of -inf means "not there": its weight is exactly 0 and its value is not looked at.
+#pragma once
+#include <cfloat>
+
+#include "core/table.hpp"
+#include "kernels/simd.hpp"
+
+namespace heed {
+namespace {
+
+constexpr float kHidden = -__builtin_inff();
+constexpr float kLowest = -FLT_MAX;  // the running maximum before any key was seen
+
+struct KeyBlock {
+  uint32_t begin = 0, keys = 0;
+  bool dense = true;    // no position of it is invisible
+  bool careful = false; // values: skip what has weight 0, it may be NaN or not exist
+  uint32_t any = 0;     // a visible position of it, to read in place of one that is not
+};
+
+// The block at `begin` of positions below `end`; false: nothing of it is visible.
+inline bool open_key_block(const AttendArgs& g, uint32_t begin, uint32_t end, KeyBlock* b) {
+  b->begin = begin;
+  b->keys = end - begin < kKeyBlock ? end - begin : kKeyBlock;
+  b->any = begin;
+  uint32_t seen = b->keys;
+  if (g.visible) {
+    seen = 0;
+    for (uint32_t i = 0; i < b->keys; ++i) {
+      if (!g.visible[begin + i]) continue;
+      b->any = begin + i;
+      ++seen;
+    }
+  }
+  b->dense = seen == b->keys;
+  b->careful = !b->dense || (g.finite && !g.finite[begin / kKeyBlock]);
+  return seen != 0;
+}
+
+inline bool is_visible(const AttendArgs& g, uint32_t position) {
+  return !g.visible || g.visible[position];
+}
+
+// Row r sees positions below this.
+inline uint32_t position_limit(const AttendArgs& g, uint32_t row) {
+  if (!g.causal) return g.positions;
+  const int64_t limit = g.limit + int64_t(row);
+  if (limit >= int64_t(g.positions)) return g.positions;
+  const uint32_t slots = g.slots < g.positions ? g.slots : g.positions;
+  return limit > int64_t(slots) ? uint32_t(limit) : slots;
+}
+
+// What attn_mask adds to a score, in the mask's own unit: -inf hides. Slots are not in it.
+inline float mask_term(const AttendArgs& g, uint32_t row, uint32_t position) {
+  if (position < g.slots) return 0.0f;
+  const ptrdiff_t at = ptrdiff_t(row) * g.mask.row_stride +
+                       ptrdiff_t(position - g.slots) * g.mask.key_stride;
+  if (g.mask.is_float) return static_cast<const float*>(g.mask.data)[at];
+  const bool set = static_cast<const uint8_t*>(g.mask.data)[at] != 0;
+  return set == g.mask.hides ? kHidden : 0.0f;
+}
+
+// score + term * log2(e), but for -inf, which hides whatever the score is (NaN too). The
+// lowest finite term stays finite: a row with that on every key is uniform, as in PyTorch.
+template <class S>
+static HEED_INLINE typename S::V add_mask_term(typename S::V score, typename S::V term) {
+  const typename S::V scaled = S::max(S::set(kLowest), S::mul(term, S::set(kLog2e)));
+  return S::if_equal(term, S::set(kHidden), S::set(kHidden), S::add(score, scaled));
+}
+
+// Column of the weights output in which a position stands: the slots come last there.
+inline uint32_t weight_column(const AttendArgs& g, uint32_t position) {
+  return position < g.slots ? g.weight_columns - g.slots + position : position - g.slots;
+}
+
+// What a weight column holds that no block wrote: 0, or NaN where the row's answer is NaN.
+inline void fill_weight_row(const AttendArgs& g, uint32_t row, float inverse) {
+  float* w = g.weights + ptrdiff_t(row) * g.weights_stride;
+  const float nothing = inverse * 0.0f;
+  for (uint32_t i = 0; i < g.weight_columns; ++i) w[i] = nothing;
+}
+
+inline float inverse_sum(const AttendArgs& g, float sum) {
+  return sum == 0.0f ? g.fully_masked : 1.0f / sum;
+}
+
+}  // namespace
+}  // namespace heed

@@ -1,0 +1,140 @@
+// project.hpp - a linear layer: c[r][f] = bias[f] + sum over i of a[r][i] * weight[f][i].
+//
+// Lanes are output features. A tile holds MR rows x NV registers of accumulators; rows of a
+// are read where they lie (one broadcast each), weights come as panels of 16 features.
+// The sum runs in index order, one chain of fma per 256 terms, so that an element of c does
+// not depend on the arch, the tile, or which other rows and features are computed with it.
+#pragma once
+#include "core/table.hpp"
+#include "kernels/simd.hpp"
+
+namespace heed {
+
+template <class Arch>
+struct Project {
+  using S = simd_of<Arch>;
+  using V = typename S::V;
+  static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
+
+  struct Tile {
+    const float* a[MR];
+    float* c[MR];
+    const float* b[NV];     // first row of each register's part of a panel
+    const float* bias[NV];  // nullptr: 0
+    ptrdiff_t column[NV];   // where in c its features go
+  };
+
+  // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
+  // ones are added to c.
+  template <int M, int N>
+  static HEED_NOINLINE void chain(const Tile& t, size_t k0, size_t k1) {
+    V acc[M][N];
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      const V start = k0 == 0 && t.bias[j] ? S::load(t.bias[j]) : S::set(0.0f);
+      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
+    }
+    const float* a[M];
+    const float* b[N];
+    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i];
+    HEED_UNROLL for (int j = 0; j < N; ++j) b[j] = t.b[j];
+    for (size_t k = k0; k < k1; ++k) {
+      V w[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b[j] + k * kPanel);
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        const V x = S::set(a[i][k]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
+      }
+    }
+    HEED_UNROLL for (int i = 0; i < M; ++i) {
+      HEED_UNROLL for (int j = 0; j < N; ++j) {
+        float* c = t.c[i] + t.column[j];
+        S::store(c, k0 == 0 ? acc[i][j] : S::add(S::load(c), acc[i][j]));
+      }
+    }
+  }
+
+  template <int M, int N>
+  static HEED_INLINE void tile(const Tile& t, size_t depth) {
+    for (size_t k = 0; k < depth; k += kReduceBlock)
+      chain<M, N>(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock);
+  }
+
+  template <int N, int M = MR>
+  static HEED_INLINE void tile_rows(const Tile& t, size_t depth, uint32_t rows) {
+    if constexpr (M > 1) {
+      if (rows < uint32_t(M)) return tile_rows<N, smaller_tile<W>(M)>(t, depth, rows);
+    }
+    tile<M, N>(t, depth);
+  }
+
+  // The next `want` rows that count; *row moves past them.
+  static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, uint32_t* row, uint32_t want) {
+    for (uint32_t n = 0; n < want; ++*row) {
+      if (g.visible && !g.visible[*row]) continue;
+      t.a[n] = g.a + ptrdiff_t(*row) * g.a_stride;
+      t.c[n++] = g.c + ptrdiff_t(*row) * g.c_stride;
+    }
+  }
+
+  // Where a register holds features beside [first, last), the tile goes to a scratch and
+  // what belongs to c is copied.
+  template <int N>
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile t, size_t v, uint32_t rows) {
+    alignas(64) float scratch[MR][N * W];
+    float* c[MR];
+    for (uint32_t i = 0; i < rows; ++i) {
+      c[i] = t.c[i];
+      t.c[i] = scratch[i];
+    }
+    for (int j = 0; j < N; ++j) t.column[j] = j * W;
+    tile_rows<N>(t, g.depth, rows);
+    for (uint32_t i = 0; i < rows; ++i)
+      for (size_t j = 0; j < size_t(N * W); ++j)
+        if (v * W + j >= g.first && v * W + j < g.last) c[i][v * W + j - g.first] = scratch[i][j];
+  }
+
+  // Registers [v, v + N) of W features each, all rows.
+  template <int N>
+  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows) {
+    Tile t;
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      const size_t f = (v + size_t(j)) * W;
+      t.b[j] = g.panels + f / kPanel * kPanel * g.depth + f % kPanel;
+      t.bias[j] = g.bias ? g.bias + f : nullptr;
+      t.column[j] = ptrdiff_t(f) - ptrdiff_t(g.first);
+    }
+    const bool whole = v * W >= g.first && (v + N) * W <= g.last;
+    for (uint32_t row = 0, left = rows; left != 0;) {
+      const uint32_t n = tile_size<W>(left, MR);
+      gather(g, t, &row, n);
+      if (whole) tile_rows<N>(t, g.depth, n);
+      else edge_tile<N>(g, t, v, n);
+      left -= n;
+    }
+  }
+
+  template <int N = NV>
+  static HEED_INLINE void columns_n(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
+    if constexpr (N > 1) {
+      if (n < uint32_t(N)) return columns_n<smaller_tile<W>(N)>(g, v, rows, n);
+    }
+    columns<N>(g, v, rows);
+  }
+
+  static void run(const ProjectArgs& g) {
+    uint32_t rows = g.rows;
+    if (g.visible) {
+      rows = 0;
+      for (uint32_t r = 0; r < g.rows; ++r) rows += g.visible[r] != 0;
+    }
+    if (rows == 0) return;
+    const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
+    for (uint32_t v = g.first / uint32_t(W); v < end;) {
+      const uint32_t n = tile_size<W>(end - v, NV);
+      columns_n(g, v, rows, n);
+      v += n;
+    }
+  }
+};
+
+}  // namespace heed

@@ -1,0 +1,142 @@
+// simd.hpp - the only door to xsimd (8.1 to 14.3). Kernels see Simd<Arch> and nothing else.
+//
+// What goes around xsimd, and why:
+//   fma         8.1 has none for AVX-512, and Arm's needs the fused form by name
+//   transpose   8.1 has none
+//   scale_by_power_of_two  bitwise_cast changed its template argument in 10, and before
+//               14.2 GCC 12 calls it on Arm through a table of function pointers
+#pragma once
+#if defined(__FAST_MATH__)
+#error "heed: build without -ffast-math; masks need infinities and results fixed bits"
+#endif
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#if !defined(HEED_NO_XSIMD)
+#include <xsimd/xsimd.hpp>
+#endif
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define HEED_INLINE inline __attribute__((always_inline))
+#define HEED_NOINLINE __attribute__((noinline))
+#define HEED_UNROLL _Pragma("GCC unroll 32")
+
+namespace heed {
+
+struct scalar_isa {  // a register of one float, for CPUs without SIMD
+  static constexpr const char* name() { return "scalar"; }
+};
+
+#if !defined(HEED_NO_XSIMD)
+namespace detail {
+// A register type's own operations, where xsimd will not do.
+#if defined(__AVX512F__)
+static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
+static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
+}
+#endif
+#if defined(__AVX2__)
+static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+static HEED_INLINE __m256 shift_to_exponent(__m256 a) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
+}
+#endif
+#if defined(__SSE2__)
+static HEED_INLINE __m128 fma_register(__m128 a, __m128 b, __m128 c) {
+  return _mm_add_ps(_mm_mul_ps(a, b), c);  // no FMA before AVX2: sse42 rounds twice
+}
+static HEED_INLINE __m128 shift_to_exponent(__m128 a) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23));
+}
+#endif
+#if defined(__ARM_NEON)
+static HEED_INLINE float32x4_t fma_register(float32x4_t a, float32x4_t b, float32x4_t c) {
+  return vfmaq_f32(c, a, b);
+}
+static HEED_INLINE float32x4_t shift_to_exponent(float32x4_t a) {
+  return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23));
+}
+#endif
+}  // namespace detail
+#include "kernels/simd_transpose.inc"
+
+template <class Arch>
+struct Simd {
+  using Batch = xsimd::batch<float, typename Arch::isa>;
+  using V = Batch;
+  static constexpr int W = int(Batch::size);
+
+  static HEED_INLINE V load(const float* p) { return V::load_unaligned(p); }
+  static HEED_INLINE void store(float* p, V v) { v.store_unaligned(p); }
+  static HEED_INLINE V set(float x) { return V(x); }
+  static HEED_INLINE V add(V a, V b) { return a + b; }
+  static HEED_INLINE V sub(V a, V b) { return a - b; }
+  static HEED_INLINE V mul(V a, V b) { return a * b; }
+  static HEED_INLINE V fma(V a, V b, V c) { return V(detail::fma_register(a.data, b.data, c.data)); }
+  // b where either is NaN on x86, NaN on Arm: use max(constant, x) to keep a NaN.
+  static HEED_INLINE V max(V a, V b) { return xsimd::max(a, b); }
+  static HEED_INLINE V if_less(V a, V b, V yes, V no) { return xsimd::select(a < b, yes, no); }
+  static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return xsimd::select(a == b, yes, no); }
+  // The low 9 bits of a become sign and exponent.
+  static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
+  static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
+};
+
+#else
+template <class Arch>
+struct Simd;
+#endif
+
+// W = 1: every operation of the wide archs, one lane of it, with the same rounding.
+template <class Arch>
+struct ScalarSimd {
+  using V = float;
+  static constexpr int W = 1;
+  static HEED_INLINE V load(const float* p) { return *p; }
+  static HEED_INLINE void store(float* p, V v) { *p = v; }
+  static HEED_INLINE V set(float x) { return x; }
+  static HEED_INLINE V add(V a, V b) { return a + b; }
+  static HEED_INLINE V sub(V a, V b) { return a - b; }
+  static HEED_INLINE V mul(V a, V b) { return a * b; }
+  static HEED_INLINE V fma(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
+  static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
+  static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }
+  static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return a == b ? yes : no; }
+  static HEED_INLINE V shift_to_exponent(V a) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &a, sizeof bits);
+    bits <<= 23;
+    __builtin_memcpy(&a, &bits, sizeof a);
+    return a;
+  }
+  static HEED_INLINE void transpose(V (&)[1]) {}
+};
+
+namespace detail {
+template <class Arch, class Isa>
+struct PickSimd { using type = Simd<Arch>; };
+template <class Arch>
+struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
+}  // namespace detail
+template <class Arch>
+using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
+
+// The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
+// tile costs a whole one, but only 1 without, where code size counts more.
+template <int W>
+constexpr int smaller_tile(int size) { return W == 1 ? 1 : size - 1; }
+
+// How much of `left` the next tile takes. The last two share what is left: after 6 rows a
+// single one would have the registers nearly to itself.
+template <int W>
+constexpr uint32_t tile_size(uint32_t left, uint32_t most) {
+  if (left >= most) return W == 1 || left == most || left >= 2 * most ? most : (left + 1) / 2;
+  return W == 1 ? 1 : left;
+}
+
+}  // namespace heed

@@ -1,0 +1,37 @@
+// plan.hpp - a checked configuration: what an operation computes with, and where.
+#pragma once
+#include "core/table.hpp"
+#include "heed/layout.hpp"
+
+struct heed_plan {
+  uint32_t magic;
+  heed::Geometry geometry;
+  heed::WeightsLayout weights;      // all 0 for SDPA
+  heed::WorkspaceLayout workspace;
+  const heed::KernelTable* kernels;
+};
+static_assert(sizeof(heed_plan) <= HEED_PLAN_BYTES, "HEED_PLAN_BYTES is the public promise");
+
+namespace heed {
+
+inline constexpr uint32_t kPlanMagic = 0x6e6c7068;  // "hpln"
+
+inline bool is_plan(const heed_plan* plan) { return plan && plan->magic == kPlanMagic; }
+
+// The first 64 bytes of packed weights: what they were packed for.
+struct WeightsHeader {
+  uint32_t magic, version;
+  uint32_t panel, reserved;
+  uint32_t embed_dim, num_heads, kdim, vdim;
+  uint32_t bias, add_bias_kv;
+  uint64_t bytes;
+  uint32_t spare[4];
+};
+static_assert(sizeof(WeightsHeader) == kWeightsHeaderBytes, "the layout's first region");
+
+inline constexpr uint32_t kWeightsMagic = 0x64656568;  // "heed"
+
+// weights.cpp: do these packed weights begin with the header that the plan would give them?
+bool weights_match(const heed_plan& plan, const void* weights);
+
+}  // namespace heed

@@ -2,9 +2,9 @@
 //
 // A witness against the kernels of src/kernels, so it shares nothing with them but the door
 // (core/table.hpp) and the constants of the layout: operands are copied into plain dense
-// matrices, the softmax is std::exp over double, in natural units. It allocates on every
-// call and throws inside: hosted only, and chosen only by name. Never fast, never the same
-// bits; right to rounding.
+// matrices, the softmax is std::exp in natural units. It allocates on every call and throws
+// inside: hosted only, and chosen only by name. Right to rounding, not to the bit.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstddef>
@@ -20,17 +20,17 @@
 namespace heed {
 
 // How often oneDNN or the heap refused and plain loops answered: 0 in a sound run.
-extern std::atomic<uint32_t> onednn_fallbacks;
 std::atomic<uint32_t> onednn_fallbacks{0};
 
 namespace {
 
-constexpr double kHides = -std::numeric_limits<double>::infinity();
+using Limits = std::numeric_limits<float>;
+constexpr float kHides = -Limits::infinity();
 constexpr double kLn2 = 0.693147180559945309417;
+using Floats = std::vector<float>;
 
-const float* row_of(const float* data, ptrdiff_t stride, uint32_t row) {
-  return data + ptrdiff_t(row) * stride;
-}
+template <class T>
+T* row_of(T* data, ptrdiff_t stride, uint32_t row) { return data + ptrdiff_t(row) * stride; }
 
 // ---- oneDNN -------------------------------------------------------------------------
 
@@ -58,8 +58,6 @@ dnnl::matmul::primitive_desc describe(const dnnl::memory::desc& a, const dnnl::m
   return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), cpu());
 #endif
 }
-
-using Floats = std::vector<float>;
 
 // c (m, n) = a (m, k) times b (k, n), dense; b_transposed: b lies as (n, k).
 Floats matmul(uint32_t m, uint32_t n, uint32_t k, Floats& a, Floats& b, bool b_transposed) {
@@ -101,8 +99,8 @@ void project_by_matmul(const ProjectArgs& g) {
   const float* from = c.data();
   for (uint32_t r = 0; r < g.rows; ++r) {
     if (!counts(g, r)) continue;
-    for (uint32_t f = 0; f < features; ++f)
-      g.c[ptrdiff_t(r) * g.c_stride + ptrdiff_t(f)] = *from++ + bias_at(g, g.first + f);
+    float* to = row_of(g.c, g.c_stride, r);
+    for (uint32_t f = g.first; f < g.last; ++f) *to++ = *from++ + bias_at(g, f);
   }
 }
 
@@ -110,10 +108,11 @@ void project_by_loops(const ProjectArgs& g) {
   for (uint32_t r = 0; r < g.rows; ++r) {
     if (!counts(g, r)) continue;
     const float* a = row_of(g.a, g.a_stride, r);
+    float* to = row_of(g.c, g.c_stride, r);
     for (uint32_t f = g.first; f < g.last; ++f) {
       double sum = bias_at(g, f);
       for (uint32_t i = 0; i < g.depth; ++i) sum += double(a[i]) * double(weight_at(g, f, i));
-      g.c[ptrdiff_t(r) * g.c_stride + ptrdiff_t(f - g.first)] = float(sum);
+      *to++ = float(sum);
     }
   }
 }
@@ -121,34 +120,32 @@ void project_by_loops(const ProjectArgs& g) {
 // ---- attend: who sees what ----------------------------------------------------------
 
 // What is added to the score of a key, in natural units; -inf: the row does not see it.
-double score_term(const AttendArgs& g, uint32_t row, uint32_t position) {
+// A float, and added as one, as PyTorch does: a row with -1e9 on every key is uniform.
+float score_term(const AttendArgs& g, uint32_t row, uint32_t position) {
   if (g.visible && !g.visible[position]) return kHides;
-  double term = g.position_bias ? double(g.position_bias[position]) * kLn2 : 0.0;
-  if (position >= g.slots) {
-    if (g.causal && int64_t(position) >= g.limit + int64_t(row)) return kHides;
-    const ptrdiff_t at = ptrdiff_t(row) * g.mask.row_stride +
-                         ptrdiff_t(position - g.slots) * g.mask.key_stride;
-    if (g.mask.data && g.mask.is_float) term += double(static_cast<const float*>(g.mask.data)[at]);
-    if (g.mask.data && !g.mask.is_float &&
-        (static_cast<const uint8_t*>(g.mask.data)[at] != 0) == g.mask.hides) return kHides;
-  }
-  // Masks are floats: two of -FLT_MAX are -inf together, as they are in PyTorch.
-  return term < -double(std::numeric_limits<float>::max()) * (1.0 + 1e-6) ? kHides : term;
+  float bias = g.position_bias ? g.position_bias[position] : 0.0f;
+  if (bias != Limits::lowest()) bias = float(double(bias) * kLn2);  // which stands for itself
+  if (position < g.slots) return bias;
+  if (g.causal && int64_t(position) >= g.limit + int64_t(row)) return kHides;
+  if (!g.mask.data) return bias;
+  const ptrdiff_t at = ptrdiff_t(row) * g.mask.row_stride + ptrdiff_t(position - g.slots) * g.mask.key_stride;
+  if (g.mask.is_float) return bias + static_cast<const float*>(g.mask.data)[at];
+  const bool set = static_cast<const uint8_t*>(g.mask.data)[at] != 0;
+  return set == g.mask.hides ? kHides : bias;
 }
 
 struct Softmax {  // of one row; weight(score) * inverse is the attention weight
-  double max = kHides;
-  float inverse = 0.0f;
-  double weight(double score) const { return score == kHides ? 0.0 : std::exp(score - max); }
+  float max = kHides, inverse = 0.0f;
+  double weight(float score) const {
+    const double w = score == kHides ? 0.0 : std::exp(double(score) - double(max));
+    return w < double(Limits::min()) ? 0.0 : w;  // nowhere in heed is a weight denormal
+  }
 };
 
 template <class ScoreAt>
 Softmax softmax_over(uint32_t count, float fully_masked, const ScoreAt& score_at) {
   Softmax s;
-  for (uint32_t i = 0; i < count; ++i) {
-    const double score = score_at(i);
-    if (score > s.max) s.max = score;
-  }
+  for (uint32_t i = 0; i < count; ++i) s.max = std::max(s.max, score_at(i));  // NaN: not taken
   double sum = 0.0;
   for (uint32_t i = 0; i < count; ++i) sum += s.weight(score_at(i));
   s.inverse = sum == 0.0 ? fully_masked : float(1.0 / sum);
@@ -158,7 +155,7 @@ Softmax softmax_over(uint32_t count, float fully_masked, const ScoreAt& score_at
 // Columns: the caller's keys, then the slots. weight_of(position) for positions that exist.
 template <class WeightOf>
 void write_weight_row(const AttendArgs& g, uint32_t row, float inverse, const WeightOf& weight_of) {
-  float* to = g.weights + ptrdiff_t(row) * g.weights_stride;
+  float* to = row_of(g.weights, g.weights_stride, row);
   const uint32_t keys = g.weight_columns - g.slots;
   for (uint32_t c = 0; c < g.weight_columns; ++c) {
     const uint32_t position = c < keys ? g.slots + c : c - keys;
@@ -196,11 +193,12 @@ Gathered gather(const AttendArgs& g) {
     m.index[m.seen[i]] = i;
     const float* k = row_of(g.k, g.k_stride, m.seen[i]);
     const float* v = row_of(g.v, g.v_stride, m.seen[i]);
-    bool finite = true;
-    for (uint32_t d = 0; d < g.value_dim; ++d) finite = finite && std::isfinite(v[d]);
+    const bool finite = std::all_of(v, v + g.value_dim, [](float x) { return std::isfinite(x); });
     m.k.insert(m.k.end(), k, k + g.head_dim);
-    if (finite) m.v.insert(m.v.end(), v, v + g.value_dim);
-    else m.v.insert(m.v.end(), g.value_dim, 0.0f), m.singular.push_back(i);
+    m.v.insert(m.v.end(), v, v + g.value_dim);
+    if (finite) continue;
+    m.singular.push_back(i);
+    std::fill_n(m.v.end() - ptrdiff_t(g.value_dim), g.value_dim, 0.0f);
   }
   return m;
 }
@@ -223,26 +221,25 @@ void attend_by_matmul(const AttendArgs& g) {
   Floats p = matmul(g.rows, n, g.head_dim, m.q, m.k, true), inverse(g.rows);
   for (uint32_t r = 0; r < g.rows; ++r) {
     float* const scores = p.data() + size_t(r) * n;
-    const auto score_at = [&](uint32_t i) {
-      const double term = score_term(g, r, m.seen[i]);
-      return term == kHides ? kHides : double(scores[i]) + term;  // hidden whatever the score is
-    };
-    const Softmax s = softmax_over(n, g.fully_masked, score_at);
-    for (uint32_t i = 0; i < n; ++i) scores[i] = float(s.weight(score_at(i)) * double(s.inverse));
+    for (uint32_t i = 0; i < n; ++i) {
+      const float term = score_term(g, r, m.seen[i]);
+      scores[i] = term == kHides ? kHides : scores[i] + term;  // hidden even if NaN
+    }
+    const Softmax s = softmax_over(n, g.fully_masked, [&](uint32_t i) { return scores[i]; });
+    for (uint32_t i = 0; i < n; ++i) scores[i] = float(s.weight(scores[i]) * double(s.inverse));
     inverse[r] = s.inverse;
   }
   Floats out = matmul(g.rows, g.value_dim, n, p, m.v, false);
   add_singular(g, m, p, out);
   // Nothing throws from here on, and so nothing is written twice.
   for (uint32_t r = 0; r < g.rows; ++r) {
-    const float* row = p.data() + size_t(r) * n;
-    for (uint32_t d = 0; d < g.value_dim; ++d)
-      g.out[ptrdiff_t(r) * g.out_stride + ptrdiff_t(d)] =
-          n == 0 ? 0.0f * inverse[r] : out[size_t(r) * g.value_dim + d];
-    if (g.weights)
-      write_weight_row(g, r, inverse[r], [&](uint32_t position) {
-        return m.index[position] == n ? 0.0f * inverse[r] : row[m.index[position]];
-      });
+    float* to = row_of(g.out, g.out_stride, r);
+    const float nothing = 0.0f * inverse[r];
+    for (uint32_t d = 0; d < g.value_dim; ++d) to[d] = n == 0 ? nothing : out[size_t(r) * g.value_dim + d];
+    if (!g.weights) continue;
+    write_weight_row(g, r, inverse[r], [&](uint32_t position) {
+      return m.index[position] == n ? nothing : p[size_t(r) * n + m.index[position]];
+    });
   }
 }
 
@@ -251,25 +248,23 @@ void attend_by_matmul(const AttendArgs& g) {
 void attend_row_by_loops(const AttendArgs& g, uint32_t row) {
   const float* q = row_of(g.q, g.q_stride, row);
   const auto score_at = [&](uint32_t position) {
-    const double term = score_term(g, row, position);
-    if (term == kHides) return kHides;
+    const float term = score_term(g, row, position);
+    if (term == kHides) return kHides;  // and k is not read
     const float* k = row_of(g.k, g.k_stride, position);
     double dot = 0.0;
     for (uint32_t d = 0; d < g.head_dim; ++d) dot += double(q[d]) * double(k[d]);
-    return dot * double(g.scale) * kLn2 + term;
+    return float(dot * double(g.scale) * kLn2) + term;
   };
   const Softmax s = softmax_over(g.positions, g.fully_masked, score_at);
-  const auto weight_of = [&](uint32_t position) {
-    return float(s.weight(score_at(position)) * double(s.inverse));
-  };
-  for (uint32_t d = 0; d < g.value_dim; ++d) g.ot[d] = 0.0f * s.inverse;
+  const auto weight_of = [&](uint32_t p) { return float(s.weight(score_at(p)) * double(s.inverse)); };
+  std::fill_n(g.ot, g.value_dim, 0.0f * s.inverse);
   for (uint32_t p = 0; p < g.positions; ++p) {
-    const float weight = weight_of(p);
+    const float weight = weight_of(p);  // in a row of NaN not 0 even where hidden
     if (weight == 0.0f || score_term(g, row, p) == kHides) continue;
     const float* v = row_of(g.v, g.v_stride, p);
     for (uint32_t d = 0; d < g.value_dim; ++d) g.ot[d] += weight * v[d];
   }
-  for (uint32_t d = 0; d < g.value_dim; ++d) g.out[ptrdiff_t(row) * g.out_stride + ptrdiff_t(d)] = g.ot[d];
+  std::copy_n(g.ot, g.value_dim, row_of(g.out, g.out_stride, row));
   if (g.weights) write_weight_row(g, row, s.inverse, weight_of);
 }
 

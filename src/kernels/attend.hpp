@@ -111,15 +111,15 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
+  // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
   template <int N>
-  static HEED_NOINLINE void score_tile(const float* const (&rows)[MR], const float* bias,
-                                       uint32_t head_dim, const float* qt, float* s, V* max) {
-    const float* k[MR];
+  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
+                                     float* s, V (&max)[N]) {
     V acc[MR][N];
-    HEED_UNROLL for (int i = 0; i < MR; ++i) k[i] = rows[i];
     HEED_UNROLL for (int i = 0; i < MR; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    for (size_t d = 0; d < head_dim; ++d, qt += N * W) {
+    const float* qt = g.qt;
+    for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
@@ -131,32 +131,45 @@ struct Attend {
       HEED_UNROLL for (int i = 0; i < MR; ++i)
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
     HEED_UNROLL for (int j = 0; j < N; ++j) {
-      V m = max[j];
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        m = S::max(m, acc[i][j]);
+        max[j] = S::max(max[j], acc[i][j]);
         S::store(s + (i * N + j) * W, acc[i][j]);
       }
-      max[j] = m;
     }
   }
 
-  // A tile that runs past the block, or over positions that must not be read, reads another
-  // key of the block in their place: that cannot raise the maximum, and nobody uses the score.
+  // The last tile may run past the block, and a block may hold positions that must not be
+  // read: another key of the block is read in their place. That cannot raise the maximum,
+  // and nobody uses the score.
   template <int N>
-  static HEED_INLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
-    const uint32_t last = b.begin + b.keys - 1;
-    for (uint32_t i = 0; i < b.keys; i += MR) {
-      const float* rows[MR];
-      float bias[MR];
-      HEED_UNROLL for (int r = 0; r < MR; ++r) {
-        uint32_t position = b.begin + i + uint32_t(r);
-        if (position > last) position = last;
-        if (!b.dense && !is_visible(g, position)) position = b.any;
-        rows[r] = g.k + ptrdiff_t(position) * g.k_stride;
-        bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
-      }
-      score_tile<N>(rows, g.position_bias ? bias : nullptr, g.head_dim, g.qt, g.scores + i * N * W, max);
+  static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V (&max)[N]) {
+    const float* k[MR];
+    float bias[MR];
+    for (uint32_t r = 0; r < uint32_t(MR); ++r) {
+      uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
+      if (!is_visible(g, position)) position = b.any;
+      k[r] = g.k + ptrdiff_t(position) * g.k_stride;
+      bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
     }
+    score_tile<N>(g, k, g.position_bias ? bias : nullptr, g.scores + i * N * W, max);
+  }
+
+  template <int N>
+  static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* to) {
+    V max[N];
+    HEED_UNROLL for (int j = 0; j < N; ++j) max[j] = to[j];
+    const uint32_t whole = b.dense ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
+    const float* k[MR];
+    HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
+    const float* bias = g.position_bias ? g.position_bias + b.begin : nullptr;
+    float* s = g.scores;
+    for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
+      score_tile<N>(g, k, bias, s, max);
+      HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
+      if (bias) bias += MR;
+    }
+    for (uint32_t i = whole; i < b.keys; i += MR) odd_score_tile<N>(g, b, i, max);
+    HEED_UNROLL for (int j = 0; j < N; ++j) to[j] = max[j];
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
@@ -278,12 +291,11 @@ struct Attend {
 
   static HEED_NOINLINE void write_weights(const Group& p) {
     const AttendArgs& g = p.g;
-    if (!g.weights_add)
-      for (uint32_t j = 0; j < p.registers; ++j) {
-        alignas(64) float inverse[W];
-        S::store(inverse, p.inverse[j]);
-        for (uint32_t i = 0; i < p.rows_of(j); ++i) fill_weight_row(g, p.row + j * W + i, inverse[i]);
-      }
+    for (uint32_t j = 0; j < p.registers; ++j) {
+      alignas(64) float inverse[W];
+      S::store(inverse, p.inverse[j]);
+      for (uint32_t i = 0; i < p.rows_of(j); ++i) begin_weight_row(g, p.row + j * W + i, inverse[i]);
+    }
     KeyBlock b;
     for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
       if (!open_key_block(g, k, p.end, &b)) continue;

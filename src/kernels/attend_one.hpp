@@ -125,7 +125,7 @@ struct AttendOne {
 
   static HEED_NOINLINE void write_weights(const Row& p, float inverse) {
     const AttendArgs& g = p.g;
-    if (!g.weights_add) fill_weight_row(g, p.row, inverse);
+    begin_weight_row(g, p.row, inverse);
     float* w = g.weights + ptrdiff_t(p.row) * g.weights_stride;
     KeyBlock b;
     for (uint32_t k = 0; k < p.end; k += kKeyBlock) {

@@ -76,10 +76,12 @@ inline uint32_t weight_column(const AttendArgs& g, uint32_t position) {
   return position < g.slots ? g.weight_columns - g.slots + position : position - g.slots;
 }
 
-// What a weight column holds that no block wrote: 0, or NaN where the row's answer is NaN.
-inline void fill_weight_row(const AttendArgs& g, uint32_t row, float inverse) {
-  float* w = g.weights + ptrdiff_t(row) * g.weights_stride;
+// What weight columns hold that no block will write: 0, or NaN in a row whose answer is NaN,
+// also when other heads have been there before.
+inline void begin_weight_row(const AttendArgs& g, uint32_t row, float inverse) {
   const float nothing = inverse * 0.0f;
+  if (g.weights_add && nothing == 0.0f) return;
+  float* w = g.weights + ptrdiff_t(row) * g.weights_stride;
   for (uint32_t i = 0; i < g.weight_columns; ++i) w[i] = nothing;
 }
 

@@ -270,9 +270,10 @@ typedef void (*heed_parallel_for)(void *context, uint32_t count, heed_task task,
  * S' = S + add_bias_kv + add_zero_attn.
  * Keys that no query may see (key_padding_mask, causal, a column of attn_mask that is
  * masked for all) are never read: they may be NaN or not exist. A mask of -inf hides its
- * key whatever the key holds. NaN or inf in a value reaches the queries that see it, but for
- * those whose weight for it rounds to 0: there it may or may not. output may be exactly the query tensor (same data, shape
- * and strides); otherwise it and attn_weights overlap nothing else of the call. */
+ * key whatever the key holds. NaN or inf in a value reaches the queries that see it, but
+ * may miss those whose weight for it rounds to 0. output may be exactly the query tensor
+ * (same data, shape and strides); otherwise it and attn_weights overlap nothing else of
+ * the call. */
 typedef struct heed_call {
   heed_tensor query; /* batch_first (N, L, E), else (L, N, E), unbatched (L, E) */
   heed_tensor key;   /* (N, S, kdim), (S, N, kdim), (S, kdim); absent: query */

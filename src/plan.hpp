@@ -18,20 +18,24 @@ inline constexpr uint32_t kPlanMagic = 0x6e6c7068;  // "hpln"
 
 inline bool is_plan(const heed_plan* plan) { return plan && plan->magic == kPlanMagic; }
 
-// The first 64 bytes of packed weights: what they were packed for.
+// The first 64 bytes of packed weights: what they were packed for. Little-endian, so that a
+// blob packed at the desk is read in place on the device.
 struct WeightsHeader {
   uint32_t magic, version;
-  uint32_t panel, reserved;
+  uint32_t panel, crc;  // crc: CRC-32C of all bytes, this field taken as 0
   uint32_t embed_dim, num_heads, kdim, vdim;
   uint32_t bias, add_bias_kv;
   uint64_t bytes;
   uint32_t spare[4];
 };
 static_assert(sizeof(WeightsHeader) == kWeightsHeaderBytes, "the layout's first region");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed weights are little-endian");
 
 inline constexpr uint32_t kWeightsMagic = 0x64656568;  // "heed"
+inline constexpr uint32_t kWeightsVersion = 1;
 
 // weights.cpp: do these packed weights begin with the header that the plan would give them?
+// O(1): the checksum is not looked at.
 bool weights_match(const heed_plan& plan, const void* weights);
 
 }  // namespace heed

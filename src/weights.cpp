@@ -1,6 +1,7 @@
 // weights.cpp - from the tensors of a state_dict to packed weights (layout.hpp).
 #include <string.h>
 
+#include "core/crc32c.hpp"
 #include "core/message.hpp"
 #include "plan.hpp"
 
@@ -147,7 +148,7 @@ void pack_vector(const Source& v, uint32_t n, float* out) {
 WeightsHeader header_of(const Geometry& g, const WeightsLayout& w) {
   WeightsHeader h{};
   h.magic = kWeightsMagic;
-  h.version = 1;
+  h.version = kWeightsVersion;
   h.panel = kPanel;
   h.embed_dim = g.embed_dim;
   h.num_heads = g.num_heads;
@@ -176,15 +177,27 @@ void pack(const StateDict& s, const Geometry& g, const WeightsLayout& w, unsigne
     pack_vector(s.bias_k, e, at(w.bias_k));
     pack_vector(s.bias_v, e, at(w.bias_v));
   }
-  const WeightsHeader h = header_of(g, w);
+  WeightsHeader h = header_of(g, w);
   memcpy(to, &h, sizeof h);
+  h.crc = crc32c(to, size_t(w.bytes));
+  memcpy(to, &h, sizeof h);
+}
+
+// The checksum over all bytes as they were when the header's own field was still 0.
+uint32_t checksum(const unsigned char* weights, size_t bytes) {
+  WeightsHeader h;
+  memcpy(&h, weights, sizeof h);
+  h.crc = 0;
+  return crc32c(weights + sizeof h, bytes - sizeof h, crc32c(&h, sizeof h));
 }
 
 }  // namespace
 
 bool weights_match(const heed_plan& plan, const void* weights) {
-  const WeightsHeader want = header_of(plan.geometry, plan.weights);
-  return memcmp(weights, &want, sizeof want) == 0;
+  WeightsHeader want = header_of(plan.geometry, plan.weights), came;
+  memcpy(&came, weights, sizeof came);
+  want.crc = came.crc;
+  return memcmp(&came, &want, sizeof want) == 0;
 }
 
 }  // namespace heed
@@ -206,5 +219,28 @@ heed_status heed_weights_pack(const heed_plan* plan, const heed_state_dict* stat
   const heed_status status = s.collect();
   if (status != HEED_OK) return status;
   pack(s, plan->geometry, plan->weights, static_cast<unsigned char*>(weights));
+  return succeed(error);
+}
+
+heed_status heed_weights_verify(const heed_plan* plan, const void* weights, size_t bytes, heed_error* error) {
+  using namespace heed;
+  if (!plan || !weights)
+    return Message(error, HEED_ERROR_NULL) << (!plan ? "plan" : "weights") << " must not be NULL";
+  if (!is_plan(plan) || !plan->geometry.projects())
+    return Message(error, HEED_ERROR_PLAN) << "plan is not one of heed_plan_init";
+  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0)
+    return Message(error, HEED_ERROR_MEMORY) << "weights must be aligned to 64 bytes";
+  if (bytes != plan->weights.bytes)
+    return Message(error, HEED_ERROR_WEIGHTS) << "packed weights for this configuration have " << plan->weights.bytes
+                                              << " bytes, but " << uint64_t(bytes) << " came";
+  if (!weights_match(*plan, weights))
+    return Message(error, HEED_ERROR_WEIGHTS)
+           << "weights do not begin with the header that heed_weights_pack writes for this configuration";
+  WeightsHeader h;
+  memcpy(&h, weights, sizeof h);
+  const uint32_t sum = checksum(static_cast<const unsigned char*>(weights), bytes);
+  if (sum != h.crc)
+    return Message(error, HEED_ERROR_WEIGHTS)
+           << "weights are damaged: their CRC-32C should be " << h.crc << ", but is " << sum;
   return succeed(error);
 }

@@ -243,6 +243,11 @@ HEED_NODISCARD heed_status heed_weights_pack(const heed_plan *plan,
                                              const heed_state_dict *state_dict, void *weights,
                                              size_t bytes, heed_error *error);
 
+/* Are these the bytes that heed_weights_pack wrote for this configuration, undamaged? Reads
+ * all of them (CRC-32C): for a blob from a file or flash, and for a look now and then. */
+HEED_NODISCARD heed_status heed_weights_verify(const heed_plan *plan, const void *weights,
+                                               size_t bytes, heed_error *error);
+
 /* ---- run ----------------------------------------------------------------------- */
 
 /* Which keys a query may see, by formula. Query i of L sees keys 0 .. i + offset of S.

@@ -88,9 +88,10 @@ struct Project {
     }
     for (int j = 0; j < N; ++j) t.column[j] = j * W;
     tile_rows<N>(t, g.depth, rows);
+    const size_t begin = v * W < g.first ? g.first - v * W : 0;
+    const size_t end = (v + N) * W > g.last ? g.last - v * W : size_t(N * W);
     for (uint32_t i = 0; i < rows; ++i)
-      for (size_t j = 0; j < size_t(N * W); ++j)
-        if (v * W + j >= g.first && v * W + j < g.last) c[i][v * W + j - g.first] = scratch[i][j];
+      for (size_t j = begin; j < end; ++j) c[i][v * W + j - g.first] = scratch[i][j];
   }
 
   // Registers [v, v + N) of W features each, all rows.

@@ -185,22 +185,24 @@ struct Attend {
 
   // ---- softmax ---------------------------------------------------------------------
 
-  static HEED_INLINE V weigh(float* s, V max) {
-    const V e = exp2<S>(S::sub(S::load(s), max));
-    S::store(s, e);
-    return e;
+  // p = 2^(s - max) in place for N keys, added to their sums.
+  template <int N>
+  static HEED_INLINE void weigh(float* s, size_t lanes, V max, V* sum) {
+    V x[N];
+    HEED_UNROLL for (int u = 0; u < N; ++u) x[u] = S::sub(S::load(s + size_t(u) * lanes), max);
+    exp2<S, N>(x);
+    HEED_UNROLL for (int u = 0; u < N; ++u) {
+      S::store(s + size_t(u) * lanes, x[u]);
+      sum[u] = S::add(sum[u], x[u]);
+    }
   }
 
-  // p = 2^(s - max) in place, and the block's sum of it.
+  // One register of queries against a block; the block's sum of p.
   static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
-    const V zero = S::set(0.0f);
-    V sum[4] = {zero, zero, zero, zero};
+    V sum[4] = {S::set(0.0f), S::set(0.0f), S::set(0.0f), S::set(0.0f)};
     uint32_t i = 0;
-    for (; i + 4 <= b.keys; i += 4, s += 4 * lanes)
-      HEED_UNROLL for (uint32_t u = 0; u < 4; ++u) sum[u] = S::add(sum[u], weigh(s + u * lanes, max));
-    if (i < b.keys) sum[0] = S::add(sum[0], weigh(s, max));
-    if (i + 1 < b.keys) sum[1] = S::add(sum[1], weigh(s + lanes, max));
-    if (i + 2 < b.keys) sum[2] = S::add(sum[2], weigh(s + 2 * lanes, max));
+    for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
+    for (uint32_t u = 0; i < b.keys; ++i, ++u, s += lanes) weigh<1>(s, lanes, max, &sum[u]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
   }
 

@@ -144,8 +144,11 @@ ProjectArgs head_projection(const Entry& e, uint64_t panels, uint64_t bias, uint
   return p;
 }
 
-// Positions [first, last) of `head` into slice i's k and v. Rows go in blocks, so that a
-// block of key (or value) stays in cache while the head's weights pass over it.
+// Rows go in blocks, so that a block of the input stays in cache while the weights pass over
+// it. The last block takes what is left, rather than leave a few rows with tiles of their own.
+uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlock ? left : kQueryBlock; }
+
+// Positions [first, last) of `head` into slice i's k and v.
 void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t first, uint32_t last) {
   const WeightsLayout& layout = e.job.plan->weights;
   float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
@@ -156,8 +159,8 @@ void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t fir
   pv.a_stride = e.job.value.row;
   pk.c_stride = ptrdiff_t(e.w.k_stride);
   pv.c_stride = ptrdiff_t(e.w.v_stride);
-  for (uint32_t j = first < e.slots ? e.slots : first; j < last; j += kQueryBlock) {
-    pk.rows = pv.rows = last - j < kQueryBlock ? last - j : kQueryBlock;
+  for (uint32_t j = first < e.slots ? e.slots : first; j < last; j += pk.rows) {
+    pk.rows = pv.rows = row_block(last - j);
     pk.visible = pv.visible = e.visible ? e.visible + j : nullptr;
     pk.a = e.job.key.at(e.n, 0, j - e.slots);
     pv.a = e.job.value.at(e.n, 0, j - e.slots);
@@ -296,8 +299,8 @@ void project_output(const Entry& e, uint32_t i) {
   p.depth = p.last = e.g.embed_dim;
   p.a_stride = ptrdiff_t(e.w.heads_stride);
   p.c_stride = e.job.output.row;
-  for (uint32_t row = e.part(blocks, i) * kPanel; row < last; row += kQueryBlock) {
-    p.rows = last - row < kQueryBlock ? last - row : kQueryBlock;
+  for (uint32_t row = e.part(blocks, i) * kPanel; row < last; row += p.rows) {
+    p.rows = row_block(last - row);
     p.a = e.heads_row(row);
     p.c = e.job.output.at(e.n, 0, row);
     e.job.plan->kernels->project(p);

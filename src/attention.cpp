@@ -150,6 +150,7 @@ uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlock ? left : kQuer
 
 // Positions [first, last) of `head` into slice i's k and v.
 void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t first, uint32_t last) {
+  if (first >= last) return;
   const WeightsLayout& layout = e.job.plan->weights;
   float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
   if (first == 0) store_slots(e, head, k, v);

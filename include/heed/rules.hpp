@@ -7,7 +7,7 @@ namespace heed {
 
 inline constexpr uint32_t kMaxHeadDim = 512;
 inline constexpr uint32_t kMaxEmbedDim = 1u << 16;  // every byte count below then fits in 63 bits
-inline constexpr uint32_t kMaxLength = 1u << 24;    // key positions are exact as float32
+inline constexpr uint32_t kMaxLength = 16777200;  // key positions, extra slots included, are exact as float32
 inline constexpr uint32_t kMaxHeads = 1u << 12;
 inline constexpr uint32_t kMaxBatch = 1u << 16;
 inline constexpr uint32_t kMaxSlices = 1u << 10;
@@ -23,8 +23,8 @@ constexpr const char* broken_rule(const heed_config& c) {
   if (c.vdim > kMaxEmbedDim) return "vdim must be at most 65536";
   if (c.max_batch > kMaxBatch) return "max_batch must be at most 65536";
   if (c.max_query == 0) return "max_query must be at least 1";
-  if (c.max_query > kMaxLength) return "max_query must be at most 16777216";
-  if (c.max_key > kMaxLength) return "max_key must be at most 16777216";
+  if (c.max_query > kMaxLength) return "max_query must be at most 16777200";
+  if (c.max_key > kMaxLength) return "max_key must be at most 16777200";
   if (c.slices > kMaxSlices) return "slices must be at most 1024";
   return nullptr;
 }
@@ -38,8 +38,8 @@ constexpr const char* broken_rule(const heed_sdpa_config& c) {
   if (c.value_dim > kMaxHeadDim) return "value_dim must be at most 512";
   if (c.max_batch > kMaxBatch) return "max_batch must be at most 65536";
   if (c.max_query == 0) return "max_query must be at least 1";
-  if (c.max_query > kMaxLength) return "max_query must be at most 16777216";
-  if (c.max_key > kMaxLength) return "max_key must be at most 16777216";
+  if (c.max_query > kMaxLength) return "max_query must be at most 16777200";
+  if (c.max_key > kMaxLength) return "max_key must be at most 16777200";
   if (c.slices > kMaxSlices) return "slices must be at most 1024";
   return nullptr;
 }

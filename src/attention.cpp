@@ -175,9 +175,11 @@ void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t fir
 // ---- queries -----------------------------------------------------------------------------
 
 // Whether each key block of v is free of NaN and infinities. Only where masks differ between
-// queries can a value be hidden from one and seen by another; there 0 * NaN must not happen.
+// queries (or heads) can a value be hidden from one and seen by another; there 0 * NaN must
+// not happen.
 const uint8_t* find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
-  if (e.job.queries < 2 || (!e.job.causal && !e.job.mask.data)) return nullptr;
+  const bool rows_differ = e.job.queries > 1 && (e.job.causal || e.job.mask.data);
+  if (!rows_differ && e.job.mask_head == 0) return nullptr;
   for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
     const uint32_t end = e.positions - b < kKeyBlock ? e.positions : b + kKeyBlock;
     uint32_t bad = 0;

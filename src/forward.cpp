@@ -135,12 +135,12 @@ heed_status check_outputs(const heed_call& c, const Geometry& g, const Inputs& i
   return check_float_rows("attn_weights", c.attn_weights, error);
 }
 
-heed_status check_pointers(const heed_call& c, const Inputs& in, heed_error* error) {
+heed_status check_pointers(const heed_call& c, const Geometry& g, const Inputs& in, heed_error* error) {
   const bool any = in.batch != 0 && in.queries != 0, keys = any && in.keys != 0;
   const char* absent = any && !in.query.data ? "query" : keys && !in.key.data ? "key" : keys && !in.value.data ? "value"
                        : any && !c.output.data ? "output" : nullptr;
   if (absent) return Message(error, HEED_ERROR_NULL) << absent << ".data must not be NULL";
-  if (c.need_weights && keys && !c.attn_weights.data)
+  if (c.need_weights && any && in.keys + g.extra_slots() != 0 && !c.attn_weights.data)
     return Message(error, HEED_ERROR_NULL) << "need_weights is set: attn_weights.data must not be NULL";
   return HEED_OK;
 }
@@ -159,7 +159,7 @@ heed_status check(const heed_plan& plan, const heed_call& c, Inputs& in, heed_er
   if (status == HEED_OK) status = check_attn_mask(c.attn_mask, g, in, error);
   if (status == HEED_OK) status = check_rest(c, in, error);
   if (status == HEED_OK) status = check_outputs(c, g, in, error);
-  if (status == HEED_OK) status = check_pointers(c, in, error);
+  if (status == HEED_OK) status = check_pointers(c, g, in, error);
   return status;
 }
 

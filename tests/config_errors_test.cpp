@@ -77,8 +77,8 @@ TEST_CASE("each rule of a configuration is kept and told", "[errors]") {
   broken([](heed_config& c) { c.vdim = 65537; }, "vdim must be at most 65536");
   broken([](heed_config& c) { c.max_batch = 65537; }, "max_batch must be at most 65536");
   broken([](heed_config& c) { c.max_query = 0; }, "max_query must be at least 1");
-  broken([](heed_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777216");
-  broken([](heed_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777216");
+  broken([](heed_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777200");
+  broken([](heed_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777200");
   broken([](heed_config& c) { c.slices = 1025; }, "slices must be at most 1024");
 }
 
@@ -98,8 +98,8 @@ TEST_CASE("each rule of an SDPA configuration is kept and told", "[errors]") {
   broken([](heed_sdpa_config& c) { c.value_dim = 513; }, "value_dim must be at most 512");
   broken([](heed_sdpa_config& c) { c.max_batch = 65537; }, "max_batch must be at most 65536");
   broken([](heed_sdpa_config& c) { c.max_query = 0; }, "max_query must be at least 1");
-  broken([](heed_sdpa_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777216");
-  broken([](heed_sdpa_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777216");
+  broken([](heed_sdpa_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777200");
+  broken([](heed_sdpa_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777200");
   broken([](heed_sdpa_config& c) { c.slices = 1025; }, "slices must be at most 1024");
 }
 

@@ -62,10 +62,10 @@ TEST_CASE("C functions and constexpr functions give the same sizes", "[layout]")
 
 TEST_CASE("the largest configuration has a size or is refused, and never a small one by overflow", "[layout]") {
   heed_config c = heed_config_default(65536, 4096);
-  c.max_query = c.max_key = 1u << 24;
+  c.max_query = c.max_key = heed::kMaxLength;
   c.slices = 1024;
   const size_t bytes = heed_workspace_bytes(&c);
-  if (sizeof(size_t) == 8) CHECK(double(bytes) > 65536.0 * 4 * (1u << 24));
+  if (sizeof(size_t) == 8) CHECK(double(bytes) > 65536.0 * 4 * heed::kMaxLength);
   else CHECK(bytes == 0);
   if (sizeof(size_t) == 8) CHECK(heed_weights_bytes(&c) > size_t(4) * 65536 * 65536 * 3);
   else CHECK(heed_weights_bytes(&c) == 0);

@@ -22,8 +22,11 @@ void compare(const Problem& p, const std::string& arch, const Reference& want, T
   o.row_padding = p.L % 3;
   o.spare = p.S % 2;
   const Answer came = solve(p, o);
-  const double output = ratio_of(distance(came.output, want.output), 2e-6 * largest(want.output));
-  const double weights = ratio_of(distance(came.weights, want.weights), 2e-6);
+  // oneDNN is a witness, in an order of summation of its own that depends on the CPU: at
+  // head_dim 509 and scores near 10 it is off by a little more than heed's own archs.
+  const double tolerance = arch == "onednn" ? 4e-6 : 2e-6;
+  const double output = ratio_of(distance(came.output, want.output), tolerance * largest(want.output));
+  const double weights = ratio_of(distance(came.weights, want.weights), tolerance);
   CHECK(output <= 1);
   CHECK(weights <= 1);
   tally.output.see(output, describe(p));

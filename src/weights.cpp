@@ -194,10 +194,14 @@ uint32_t checksum(const unsigned char* weights, size_t bytes) {
 }  // namespace
 
 bool weights_match(const heed_plan& plan, const void* weights) {
-  WeightsHeader want = header_of(plan.geometry, plan.weights), came;
-  memcpy(&came, weights, sizeof came);
-  want.crc = came.crc;
-  return memcmp(&came, &want, sizeof want) == 0;
+  WeightsHeader header = header_of(plan.geometry, plan.weights);
+  memcpy(&header.crc, static_cast<const unsigned char*>(weights) + offsetof(WeightsHeader, crc), sizeof header.crc);
+  uint32_t want[sizeof header / sizeof(uint32_t)], came[sizeof header / sizeof(uint32_t)];
+  memcpy(want, &header, sizeof want);
+  memcpy(came, weights, sizeof came);
+  uint32_t difference = 0;  // memcmp, without asking libc for it
+  for (size_t i = 0; i < sizeof want / sizeof want[0]; ++i) difference |= want[i] ^ came[i];
+  return difference == 0;
 }
 
 }  // namespace heed

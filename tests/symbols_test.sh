@@ -11,9 +11,9 @@ fail() {
   failures=$((failures + 1))
 }
 
-# mem*: the compiler itself makes calls to these four. __aeabi_*, __udivdi3 and so on: arithmetic
+# mem*: the compiler itself makes calls to these. __aeabi_*, __udivdi3 and so on: arithmetic
 # that the CPU lacks (libgcc). __cpu_*: the compiler's CPU detection.
-allowed='memcpy|memset|memmove|memcmp|fmaf|fmaf32|sqrtf|getenv|getauxval|__cpu_model|__cpu_indicator_init'
+allowed='memcpy|memset|memmove|fmaf|fmaf32|sqrtf|getenv|getauxval|__cpu_model|__cpu_indicator_init'
 allowed="$allowed|_GLOBAL_OFFSET_TABLE_|__aeabi_(mem(cpy|set|move|clr)[48]?|u?ldivmod|u?idiv(mod)?|[uil]*[fd]?2[fdlu]?[lz]*|[fd][a-z0-9]*|l[a-z0-9]*)"
 allowed="$allowed|__u?divdi3|__u?moddi3|__u?divsi3|__popcountdi2|__clzdi2"
 

@@ -59,9 +59,11 @@ Answer answer_row(const Problem& p, const Answer& a, uint32_t row) {
 }  // namespace
 
 TEST_CASE("archs with FMA give the same bits", "[bits]") {
+  if (fma_archs().empty()) return;  // a build of sse42 alone
+  const std::string reference = fma_archs().back();  // scalar, where it was built
   for (const Problem& p : problems(11, count_of(300))) {
     CAPTURE(describe(p));
-    const Answer want = solve(p, std::string("scalar"));
+    const Answer want = solve(p, reference);
     for (const std::string& arch : fma_archs()) {
       CAPTURE(arch);
       if (flushes_subnormals(arch)) CHECK(same_bits(flushed(want), flushed(solve(p, arch))));

@@ -28,11 +28,12 @@ int __wrap_posix_memalign(void** p, size_t a, size_t n) { return ++calls, __real
 void __wrap_free(void* p) { ++calls, __real_free(p); }
 }
 
-// Every other form of new and delete ends in these.
+// The other forms of new and delete end in these (a sanitizer has its own nothrow form).
 void* operator new(size_t n) {
   if (void* p = std::malloc(n ? n : 1)) return p;
   throw std::bad_alloc();
 }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return std::malloc(n ? n : 1); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 

@@ -77,7 +77,7 @@ typedef enum heed_status {
   HEED_ERROR_WEIGHTS = 38,    /* packed weights that were not made for this plan */
   HEED_ERROR_LIMIT = 39,      /* a length exceeds what the plan was made for */
   HEED_ERROR_OUTPUT = 40,     /* the output tensor has the wrong rank or shape */
-  HEED_ERROR_ATTN_WEIGHTS = 41, /* the attention weights tensor is absent or has the wrong shape */
+  HEED_ERROR_ATTN_WEIGHTS = 41, /* the attention weights tensor has the wrong rank or shape */
   HEED_ERROR_STRIDE = 42,     /* elements of a row do not lie side by side */
   HEED_ERROR_OPTION = 43      /* an option is outside of its enumeration */
 } heed_status;
@@ -95,7 +95,13 @@ const char *heed_status_name(heed_status status);
 
 /* ---- tensors ------------------------------------------------------------------- */
 
-typedef enum heed_dtype { HEED_FLOAT32 = 0, HEED_BOOL = 1 } heed_dtype;
+/* The last enumerator of each option makes every int a value that C++ may read, so that a
+ * wrong one can be refused. */
+typedef enum heed_dtype {
+  HEED_FLOAT32 = 0,
+  HEED_BOOL = 1,
+  HEED_DTYPE_ANY_INT = 0x7fffffff
+} heed_dtype;
 
 /* A view of the caller's memory. Element (i, j, ...) lies at
  * data + i * stride[0] + j * stride[1] + ...; strides count elements and may be 0
@@ -256,13 +262,15 @@ typedef enum heed_causal {
   HEED_CAUSAL_NONE = 0,
   HEED_CAUSAL_TOP_LEFT = 1,     /* offset 0: PyTorch's is_causal */
   HEED_CAUSAL_BOTTOM_RIGHT = 2, /* offset S - L: the last query sees all keys */
-  HEED_CAUSAL_OFFSET = 3        /* offset causal_offset, may be negative */
+  HEED_CAUSAL_OFFSET = 3,       /* offset causal_offset, may be negative */
+  HEED_CAUSAL_ANY_INT = 0x7fffffff
 } heed_causal;
 
 /* What a query that sees no key gives. */
 typedef enum heed_fully_masked {
   HEED_FULLY_MASKED_ZERO = 0, /* attention 0 (so output == out_proj.bias), weights 0 */
-  HEED_FULLY_MASKED_NAN = 1   /* NaN, as PyTorch with need_weights=True */
+  HEED_FULLY_MASKED_NAN = 1,  /* NaN, as PyTorch with need_weights=True */
+  HEED_FULLY_MASKED_ANY_INT = 0x7fffffff
 } heed_fully_masked;
 
 /* Threads are the caller's. Call task(argument, i) exactly once for every i in

@@ -50,24 +50,25 @@ struct Attend {
 
   // ---- q^T -------------------------------------------------------------------------
 
+  // Lanes past the last row repeat it: nobody looks at them.
   static HEED_NOINLINE void load_queries(const Group& p) {
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), whole = g.head_dim / uint32_t(W) * uint32_t(W);
     for (uint32_t j = 0; j < p.registers; ++j) {
-      const uint32_t rows = p.rows_of(j);
-      const float* q = g.q + ptrdiff_t(p.row + j * W) * g.q_stride;
+      const uint32_t last = p.rows_of(j) - 1;
+      const float* q[W];
+      for (uint32_t i = 0; i < uint32_t(W); ++i)
+        q[i] = g.q + ptrdiff_t(p.row + j * W + (i < last ? i : last)) * g.q_stride;
       float* qt = g.qt + j * W;
       for (uint32_t d = 0; d < whole; d += W) {
         V r[W];
-        HEED_UNROLL for (int i = 0; i < W; ++i)
-          r[i] = uint32_t(i) < rows ? S::load(q + i * g.q_stride + d) : S::set(0.0f);
+        HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(q[i] + d);
         S::transpose(r);
         HEED_UNROLL for (int i = 0; i < W; ++i)
           S::store(qt + (d + uint32_t(i)) * lanes, S::mul(r[i], S::set(g.scale)));
       }
       for (uint32_t d = whole; d < g.head_dim; ++d)
-        for (uint32_t i = 0; i < uint32_t(W); ++i)
-          qt[d * lanes + i] = i < rows ? q[ptrdiff_t(i) * g.q_stride + d] * g.scale : 0.0f;
+        for (uint32_t i = 0; i < uint32_t(W); ++i) qt[d * lanes + i] = q[i][d] * g.scale;
     }
   }
 
@@ -113,17 +114,18 @@ struct Attend {
 
   // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
   template <int N>
-  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
-                                     float* s, V (&max)[N]) {
+  static HEED_NOINLINE void score_tile(const AttendArgs& g, const float* const* k, const float* bias,
+                                       float* s, V* max) {
     V acc[MR][N];
     HEED_UNROLL for (int i = 0; i < MR; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* qt = g.qt;
+    const float *qt = g.qt, *key[MR];
+    HEED_UNROLL for (int i = 0; i < MR; ++i) key[i] = k[i];
     for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        const V x = S::set(k[i][d]);
+        const V x = S::set(key[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
@@ -131,10 +133,12 @@ struct Attend {
       HEED_UNROLL for (int i = 0; i < MR; ++i)
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
     HEED_UNROLL for (int j = 0; j < N; ++j) {
+      V m = max[j];
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        max[j] = S::max(max[j], acc[i][j]);
+        m = S::max(m, acc[i][j]);
         S::store(s + (i * N + j) * W, acc[i][j]);
       }
+      max[j] = m;
     }
   }
 
@@ -142,7 +146,7 @@ struct Attend {
   // read: another key of the block is read in their place. That cannot raise the maximum,
   // and nobody uses the score.
   template <int N>
-  static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V (&max)[N]) {
+  static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
     const float* k[MR];
     float bias[MR];
     for (uint32_t r = 0; r < uint32_t(MR); ++r) {
@@ -155,9 +159,7 @@ struct Attend {
   }
 
   template <int N>
-  static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* to) {
-    V max[N];
-    HEED_UNROLL for (int j = 0; j < N; ++j) max[j] = to[j];
+  static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
     const uint32_t whole = b.dense ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
     const float* k[MR];
     HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
@@ -169,7 +171,6 @@ struct Attend {
       if (bias) bias += MR;
     }
     for (uint32_t i = whole; i < b.keys; i += MR) odd_score_tile<N>(g, b, i, max);
-    HEED_UNROLL for (int j = 0; j < N; ++j) to[j] = max[j];
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.

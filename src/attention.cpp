@@ -239,6 +239,15 @@ const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
   return static_cast<const unsigned char*>(job.mask.data) + at * (job.mask.is_float ? ptrdiff_t(sizeof(float)) : 1);
 }
 
+// A caller's rows of one head are new to the cache, and too short for it to see a pattern.
+enum class Access { kRead, kWrite };
+template <Access access>
+void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
+  constexpr uint32_t kLine = HEED_ALIGNMENT / sizeof(float);
+  for (uint32_t r = 0; r < rows; ++r, row += stride)
+    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(row + i, access == Access::kWrite, 2);
+}
+
 // Queries [first, last) of `head`, projected (MHA) or where they lie (SDPA).
 void attend_queries(const Entry& e, uint32_t head, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
   if (first >= last) return;
@@ -263,6 +272,9 @@ void attend_queries(const Entry& e, uint32_t head, uint32_t i, uint32_t kv, uint
       a.q_stride = job.query.row;
       a.out = job.output.at(e.n, head, row);
       a.out_stride = job.output.row;
+      const uint32_t next = row + a.rows, rows = last - next < kQueryBlock ? last - next : kQueryBlock;
+      prefetch<Access::kRead>(job.query.at(e.n, head, next), a.q_stride, rows, e.g.head_dim);
+      prefetch<Access::kWrite>(a.out, a.out_stride, a.rows, e.g.value_dim);
     }
     a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
     if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);

@@ -114,18 +114,17 @@ struct Attend {
 
   // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
   template <int N>
-  static HEED_NOINLINE void score_tile(const AttendArgs& g, const float* const* k, const float* bias,
+  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
                                        float* s, V* max) {
     V acc[MR][N];
     HEED_UNROLL for (int i = 0; i < MR; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float *qt = g.qt, *key[MR];
-    HEED_UNROLL for (int i = 0; i < MR; ++i) key[i] = k[i];
+    const float* qt = g.qt;
     for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        const V x = S::set(key[i][d]);
+        const V x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }

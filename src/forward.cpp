@@ -183,10 +183,8 @@ void read_weights_output(const heed_call& c, const Inputs& in, Job& job) {
   const heed_tensor& w = c.attn_weights;
   job.need_weights = true;
   job.average = c.average_attn_weights;
-  job.attn_weights.data = static_cast<float*>(w.data);
-  job.attn_weights.row = w.stride[w.rank - 2];
-  if (in.batched) job.attn_weights.batch = w.stride[0];
-  if (!job.average) job.attn_weights.head = w.stride[w.rank - 3];
+  job.attn_weights = {static_cast<float*>(w.data), in.batched ? w.stride[0] : 0,
+                      job.average ? 0 : w.stride[w.rank - 3], w.stride[w.rank - 2]};
 }
 
 }  // namespace
@@ -225,7 +223,7 @@ heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_
   read_weights_output(*call, in, job);
   job.causal = call->causal != HEED_CAUSAL_NONE;
   job.causal_offset = causal_offset(call->causal, call->causal_offset, in.queries, in.keys);
-  job.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
+  job.scale = plan->scale;
   job.fully_masked = fully_masked_value(call->fully_masked, uint64_t(in.keys) + g.extra_slots());
   job.parallel_for = call->parallel_for;
   job.parallel_context = call->parallel_context;

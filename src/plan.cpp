@@ -25,13 +25,18 @@ heed_status plan_init(const Config* config, void* memory, size_t bytes, const he
   heed_plan p{};
   p.magic = kPlanMagic;
   p.geometry = geometry(*config);
-  if (p.geometry.projects()) p.weights = weights_layout(p.geometry);
+  if (p.geometry.projects()) {
+    p.weights = weights_layout(p.geometry);
+    p.header = weights_header(p.geometry, p.weights);
+  }
   p.workspace = workspace_layout(p.geometry);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
     return Message(error, HEED_ERROR_CONFIG)
            << "weights or workspace exceed what this machine can address";
   p.kernels = find_table(config->isa, error);
   if (!p.kernels) return HEED_ERROR_ISA;
+  p.scale = 1.0f / __builtin_sqrtf(float(p.geometry.head_dim));
+  p.small = p.geometry.small() && p.kernels->small;
   memcpy(memory, &p, sizeof p);
   *plan = static_cast<const heed_plan*>(memory);
   return succeed(error);

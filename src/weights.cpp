@@ -145,21 +145,6 @@ void pack_vector(const Source& v, uint32_t n, float* out) {
   for (uint32_t i = 0; i < padded; ++i) out[i] = v.data && i < n ? v.data[i] : 0.0f;
 }
 
-WeightsHeader header_of(const Geometry& g, const WeightsLayout& w) {
-  WeightsHeader h{};
-  h.magic = kWeightsMagic;
-  h.version = kWeightsVersion;
-  h.panel = kPanel;
-  h.embed_dim = g.embed_dim;
-  h.num_heads = g.num_heads;
-  h.kdim = g.kdim;
-  h.vdim = g.vdim;
-  h.bias = g.bias;
-  h.add_bias_kv = g.add_bias_kv;
-  h.bytes = w.bytes;
-  return h;
-}
-
 void pack(const StateDict& s, const Geometry& g, const WeightsLayout& w, unsigned char* to) {
   const auto at = [&](uint64_t offset) { return reinterpret_cast<float*>(to + offset); };
   const uint32_t e = g.embed_dim;
@@ -177,7 +162,7 @@ void pack(const StateDict& s, const Geometry& g, const WeightsLayout& w, unsigne
     pack_vector(s.bias_k, e, at(w.bias_k));
     pack_vector(s.bias_v, e, at(w.bias_v));
   }
-  WeightsHeader h = header_of(g, w);
+  WeightsHeader h = weights_header(g, w);
   memcpy(to, &h, sizeof h);
   h.crc = crc32c(to, size_t(w.bytes));
   memcpy(to, &h, sizeof h);
@@ -193,14 +178,28 @@ uint32_t checksum(const unsigned char* weights, size_t bytes) {
 
 }  // namespace
 
+WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w) {
+  WeightsHeader h{};
+  h.magic = kWeightsMagic;
+  h.version = kWeightsVersion;
+  h.panel = kPanel;
+  h.embed_dim = g.embed_dim;
+  h.num_heads = g.num_heads;
+  h.kdim = g.kdim;
+  h.vdim = g.vdim;
+  h.bias = g.bias;
+  h.add_bias_kv = g.add_bias_kv;
+  h.bytes = w.bytes;
+  return h;
+}
+
+// memcmp, without asking libc for it, of all but the checksum.
 bool weights_match(const heed_plan& plan, const void* weights) {
-  WeightsHeader header = header_of(plan.geometry, plan.weights);
-  memcpy(&header.crc, static_cast<const unsigned char*>(weights) + offsetof(WeightsHeader, crc), sizeof header.crc);
-  uint32_t want[sizeof header / sizeof(uint32_t)], came[sizeof header / sizeof(uint32_t)];
-  memcpy(want, &header, sizeof want);
+  constexpr size_t kWords = sizeof(WeightsHeader) / sizeof(uint32_t), kCrc = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
+  uint32_t want[kWords], came[kWords], difference = 0;
+  memcpy(want, &plan.header, sizeof want);
   memcpy(came, weights, sizeof came);
-  uint32_t difference = 0;  // memcmp, without asking libc for it
-  for (size_t i = 0; i < sizeof want / sizeof want[0]; ++i) difference |= want[i] ^ came[i];
+  for (size_t i = 0; i < kWords; ++i) difference |= i == kCrc ? 0 : want[i] ^ came[i];
   return difference == 0;
 }
 

@@ -42,7 +42,7 @@ constexpr uint64_t row_stride(uint64_t columns) {
 
 // How many heads are projected at a time: as few as fill whole panels, or edges of panels
 // would be computed twice; of a small module all, since each projection has a price.
-inline constexpr uint32_t kSmallEmbedDim = 64, kMostGroupFeatures = 256;
+inline constexpr uint32_t kSmallEmbedDim = 32, kSmallLength = 16, kSmallTile = 4, kMostGroupFeatures = 256;
 constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
   if (uint64_t(num_heads) * head_dim <= kSmallEmbedDim) return num_heads;
   uint32_t g = 1;
@@ -62,6 +62,11 @@ struct Geometry {
   constexpr uint64_t max_slots() const { return uint64_t(max_key) + extra_slots(); }
   constexpr bool projects() const { return embed_dim != 0; }
   constexpr uint32_t groups() const { return (num_heads + group - 1) / group; }
+  // So little work that it is done in one go, where no mask is given.
+  constexpr bool small() const {
+    return projects() && embed_dim <= kSmallEmbedDim && embed_dim % 8 == 0 && extra_slots() == 0 &&
+           max_query <= kSmallLength && max_key <= kSmallLength && kdim <= kReduceBlock && vdim <= kReduceBlock;
+  }
 };
 
 constexpr Geometry geometry(const heed_config& c) {
@@ -141,11 +146,12 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   w.heads = w.key_bias + align_up((slots + kPanel) * f);
   w.slices = w.heads + align_up(own * g.max_query * w.heads_stride * f);
   w.k = 0;
-  w.v = w.k + align_up(own * slots * w.k_stride * f);
-  w.q = w.v + align_up(own * slots * w.v_stride * f);
+  const uint64_t rows = g.small() ? round_up(slots, kSmallTile) : slots;
+  w.v = w.k + align_up(own * rows * w.k_stride * f);
+  w.q = w.v + align_up(own * rows * w.v_stride * f);
   w.qt = w.q + align_up(own * queries * w.k_stride * f);
-  w.ot = w.qt + align_up(queries * g.head_dim * f);
-  w.scores = w.ot + align_up(queries * g.value_dim * f);
+  w.ot = w.qt + align_up(queries * (g.small() ? g.embed_dim : g.head_dim) * f);
+  w.scores = w.ot + align_up(queries * (g.small() ? g.embed_dim : g.value_dim) * f);
   w.finite = w.scores + align_up(queries * keys * f);
   w.slice_bytes = w.finite + align_up(g.group * ((slots + kKeyBlock - 1) / kKeyBlock));
   w.bytes = w.slices + g.slices * w.slice_bytes;

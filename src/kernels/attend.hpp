@@ -371,12 +371,7 @@ struct Attend {
     }
     if (first)
       for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
-    for (uint32_t j = 0; j < registers; ++j) {
-      alignas(64) float lanes[W];
-      S::store(lanes, p.sum[j]);
-      for (float& x : lanes) x = inverse_sum(g, x);
-      p.inverse[j] = S::load(lanes);
-    }
+    for (uint32_t j = 0; j < registers; ++j) p.inverse[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
     store_outputs(p);
     if (g.weights) write_weights(p);
   }

@@ -158,7 +158,7 @@ struct AttendOne {
       values(p, b, alpha, first);
       first = false;
     }
-    const float inverse = inverse_sum(g, p.sum);
+    const float inverse = first_lane(inverse_sum<S>(S::set(p.sum), g.fully_masked));
     float* out = g.out + ptrdiff_t(row) * g.out_stride;
     for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = first ? 0.0f * inverse : g.ot[d] * inverse;
     if (g.weights) write_weights(p, inverse);

@@ -31,6 +31,7 @@ inline constexpr uint32_t kReduceBlock = 256; // length of one chain of fma in a
 
 constexpr uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 constexpr uint64_t align_up(uint64_t bytes) { return round_up(bytes, HEED_ALIGNMENT); }
+constexpr uint64_t at_least(uint64_t least, uint64_t n) { return n < least ? least : n; }
 constexpr uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
 
 // Floats from one row to the next of a matrix that heed lays out itself: rows begin at 16
@@ -40,9 +41,12 @@ constexpr uint64_t row_stride(uint64_t columns) {
   return n % 1024 == 0 ? n + 16 : n;
 }
 
+// Modules below these sizes have a kernel of their own: kernels/small.hpp.
+inline constexpr uint32_t kSmallEmbedDim = 32, kSmallLength = 16, kSmallTile = 4, kSmallLanes = 8;
+
 // How many heads are projected at a time: as few as fill whole panels, or edges of panels
 // would be computed twice; of a small module all, since each projection has a price.
-inline constexpr uint32_t kSmallEmbedDim = 32, kSmallLength = 16, kSmallTile = 4, kMostGroupFeatures = 256;
+inline constexpr uint32_t kMostGroupFeatures = 256;
 constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
   if (uint64_t(num_heads) * head_dim <= kSmallEmbedDim) return num_heads;
   uint32_t g = 1;
@@ -64,7 +68,7 @@ struct Geometry {
   constexpr uint32_t groups() const { return (num_heads + group - 1) / group; }
   // So little work that it is done in one go, where no mask is given.
   constexpr bool small() const {
-    return projects() && embed_dim <= kSmallEmbedDim && embed_dim % 8 == 0 && extra_slots() == 0 &&
+    return projects() && embed_dim <= kSmallEmbedDim && embed_dim % kSmallLanes == 0 && extra_slots() == 0 &&
            max_query <= kSmallLength && max_key <= kSmallLength && kdim <= kReduceBlock && vdim <= kReduceBlock;
   }
 };
@@ -150,8 +154,9 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   w.v = w.k + align_up(own * rows * w.k_stride * f);
   w.q = w.v + align_up(own * rows * w.v_stride * f);
   w.qt = w.q + align_up(own * queries * w.k_stride * f);
-  w.ot = w.qt + align_up(queries * (g.small() ? g.embed_dim : g.head_dim) * f);
-  w.scores = w.ot + align_up(queries * (g.small() ? g.embed_dim : g.value_dim) * f);
+  const uint64_t all_heads = g.small() ? uint64_t(g.embed_dim) * kSmallLanes : 0;
+  w.ot = w.qt + align_up(at_least(all_heads, queries * g.head_dim) * f);
+  w.scores = w.ot + align_up(at_least(all_heads, queries * g.value_dim) * f);
   w.finite = w.scores + align_up(queries * keys * f);
   w.slice_bytes = w.finite + align_up(g.group * ((slots + kKeyBlock - 1) / kKeyBlock));
   w.bytes = w.slices + g.slices * w.slice_bytes;

@@ -16,7 +16,7 @@ struct Small {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, M = int(kSmallTile);
-  static_assert(W % M == 0);
+  static_assert(W % M == 0 && W <= int(kSmallLanes));
 
   struct Rows {  // `count` rows from `first` on
     float* first;

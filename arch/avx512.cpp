@@ -12,7 +12,7 @@ struct avx512 {
   using small = half;
   static constexpr int project_rows = 8, project_vectors = 3;
   static constexpr int attend_rows = 8, attend_vectors = 3;
-  static constexpr int single_rows = 3;
+  static constexpr int few_rows = 4;
 };
 }  // namespace
 

@@ -8,7 +8,7 @@ struct neon32 {
   using small = neon32;
   static constexpr int project_rows = 4, project_vectors = 2;
   static constexpr int attend_rows = 4, attend_vectors = 2;
-  static constexpr int single_rows = 1;
+  static constexpr int few_rows = 1;
 };
 }  // namespace
 

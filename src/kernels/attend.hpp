@@ -13,7 +13,7 @@
 #pragma once
 #include <type_traits>
 
-#include "kernels/attend_one.hpp"
+#include "kernels/attend_few.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
 
@@ -122,28 +122,29 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
-  // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
-  template <int N>
-  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
-                                       float* s, V* max) {
-    V acc[MR][N];
-    HEED_UNROLL for (int i = 0; i < MR; ++i)
+  // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
+  // stays in memory: in registers it would push q out of them.
+  template <int M, int N>
+  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[M], const float* bias, float* s,
+                                     V* max) {
+    V acc[M][N];
+    HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* qt = g.qt;
     for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
-      HEED_UNROLL for (int i = 0; i < MR; ++i) {
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
         const V x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
     if (bias)
-      HEED_UNROLL for (int i = 0; i < MR; ++i)
+      HEED_UNROLL for (int i = 0; i < M; ++i)
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
     HEED_UNROLL for (int j = 0; j < N; ++j) {
       V m = max[j];
-      HEED_UNROLL for (int i = 0; i < MR; ++i) {
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
         m = S::max(m, acc[i][j]);
         S::store(s + (i * N + j) * W, acc[i][j]);
       }
@@ -154,17 +155,17 @@ struct Attend {
   // The last tile may run past the block, and a block may hold positions that must not be
   // read: another key of the block is read in their place. That cannot raise the maximum,
   // and nobody uses the score.
-  template <int N>
+  template <int M, int N>
   static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
-    const float* k[MR];
-    float bias[MR];
-    for (uint32_t r = 0; r < uint32_t(MR); ++r) {
+    const float* k[M];
+    float bias[M];
+    for (uint32_t r = 0; r < uint32_t(M); ++r) {
       uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
       bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
     }
-    score_tile<N>(g, k, g.position_bias ? bias : nullptr, g.scores + i * N * W, max);
+    score_tile<M, N>(g, k, g.position_bias ? bias : nullptr, g.scores + i * N * W, max);
   }
 
   template <int N>
@@ -175,11 +176,14 @@ struct Attend {
     const float* bias = g.position_bias ? g.position_bias + b.begin : nullptr;
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      score_tile<N>(g, k, bias, s, max);
+      score_tile<MR, N>(g, k, bias, s, max);
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }
-    for (uint32_t i = whole; i < b.keys; i += MR) odd_score_tile<N>(g, b, i, max);
+    constexpr int kHalf = W == 1 ? MR : MR / 2;
+    uint32_t i = whole;
+    for (; i + kHalf < b.keys; i += MR) odd_score_tile<MR, N>(g, b, i, max);
+    if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
@@ -379,12 +383,9 @@ struct Attend {
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
       const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if (left <= uint32_t(Arch::single_rows)) {
-        AttendOne<Arch>::run(g, row++);
-        continue;
-      }
-      // A few odd rows are cheaper one by one than in a register of their own.
-      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::single_rows) ? 1u : 0u);
+      if (left <= uint32_t(Arch::few_rows)) return AttendFew<Arch>::run(g, row, left);
+      // A few odd rows are cheaper by themselves than in a register of their own.
+      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::few_rows) ? 1u : 0u);
       const uint32_t n = tile_size<W>(registers, NV);
       const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
       group(g, row, rows, n);

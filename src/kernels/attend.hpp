@@ -131,7 +131,15 @@ struct Attend {
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* qt = g.qt;
-    for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
+    size_t d = 0;
+    if constexpr (S::kLanes) {
+      for (const float* const end = qt + g.head_dim / W * (W * N * W); qt != end; qt += W * N * W, d += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(k[i] + d);
+        for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
+      }
+    }
+    for (; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
@@ -234,11 +242,18 @@ struct Attend {
       if (Careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(v[i]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) {
-          const V y = S::fma(x, p[j], acc[i][j]);
-          acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+      if constexpr (S::kLanes && M == W && !Careful) {
+        const V x = S::load(v);
+        for_constants<M>([&](auto i) HEED_LAMBDA {
+          HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::template fma_lane<i>(p[j], x, acc[i][j]);
+        });
+      } else {
+        HEED_UNROLL for (int i = 0; i < M; ++i) {
+          const V x = S::set(v[i]);
+          HEED_UNROLL for (int j = 0; j < N; ++j) {
+            const V y = S::fma(x, p[j], acc[i][j]);
+            acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+          }
         }
       }
     }

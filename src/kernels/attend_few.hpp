@@ -20,7 +20,6 @@ struct AttendFew {
     const AttendArgs& g;
     uint32_t first, count, end;  // end: of the row that sees furthest
     float max[kMost], sum[kMost];
-    uint32_t end_of(uint32_t r) const { return position_limit(g, first + r); }
     float* q(uint32_t r) const { return g.qt + r * g.head_dim; }
     float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
     float* scores(uint32_t r) const {
@@ -29,8 +28,8 @@ struct AttendFew {
     }
     // The part of a block that row r sees.
     KeyBlock part(KeyBlock b, uint32_t r) const {
-      const uint32_t end = end_of(r);
-      if (end < b.begin + b.keys) b.keys = end > b.begin ? end - b.begin : 0;
+      const uint32_t own = position_limit(g, first + r);
+      if (own < b.begin + b.keys) b.keys = own > b.begin ? own - b.begin : 0;
       return b;
     }
   };

@@ -16,12 +16,16 @@ struct Project {
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
 
+  // A tile's registers lie in one panel, or are one panel each.
+  static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
+  static constexpr size_t panel_stride(size_t depth) { return W == int(kPanel) ? depth * kPanel : size_t(W); }
+
   struct Tile {
     const float* a[MR];
-    float* c[MR];
-    const float* b[NV];     // first row of each register's part of a panel
-    const float* bias[NV];  // nullptr: 0
-    ptrdiff_t column[NV];   // where in c its features go
+    float* c[MR];       // where the first register's features go
+    const float* b;     // its weights; those of the next are b_stride further
+    size_t b_stride;
+    const float* bias;  // nullptr: 0
   };
 
   // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
@@ -30,16 +34,25 @@ struct Project {
   static HEED_NOINLINE void chain(const Tile& t, size_t k0, size_t k1) {
     V acc[M][N];
     HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const V start = k0 == 0 && t.bias[j] ? S::load(t.bias[j]) : S::set(0.0f);
+      const V start = k0 == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    const float* a[M];
-    const float* b[N];
+    const size_t b_stride = W == int(kPanel) ? t.b_stride : size_t(W);
+    const float *a[M], *b = t.b + k0 * kPanel;
     HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i];
-    HEED_UNROLL for (int j = 0; j < N; ++j) b[j] = t.b[j];
-    for (size_t k = k0; k < k1; ++k) {
+    size_t k = k0;
+    if constexpr (S::kLanes) {
+      for (const float* const end = b + (k1 - k0) / W * (W * kPanel); b != end; b += W * kPanel, k += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
+        for_constants<W>([&](auto lane) HEED_LAMBDA {
+          fma_lane_step<lane, S>(x, b + size_t(lane) * kPanel, b_stride, acc);
+        });
+      }
+    }
+    for (; k < k1; ++k, b += kPanel) {
       V w[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b[j] + k * kPanel);
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b + size_t(j) * b_stride);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
         const V x = S::set(a[i][k]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
@@ -47,7 +60,7 @@ struct Project {
     }
     HEED_UNROLL for (int i = 0; i < M; ++i) {
       HEED_UNROLL for (int j = 0; j < N; ++j) {
-        float* c = t.c[i] + t.column[j];
+        float* c = t.c[i] + j * W;
         S::store(c, k0 == 0 ? acc[i][j] : S::add(S::load(c), acc[i][j]));
       }
     }
@@ -67,59 +80,62 @@ struct Project {
     tile<M, N>(t, depth);
   }
 
-  // The next `want` rows that count; *row moves past them.
-  static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, uint32_t* row, uint32_t want) {
+  // The next `want` rows that count, from feature `column` of c on; *row moves past them.
+  static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t* row, uint32_t want) {
     for (uint32_t n = 0; n < want; ++*row) {
       if (g.visible && !g.visible[*row]) continue;
       t.a[n] = g.a + ptrdiff_t(*row) * g.a_stride;
-      t.c[n++] = g.c + ptrdiff_t(*row) * g.c_stride;
+      t.c[n++] = g.c + ptrdiff_t(*row) * g.c_stride + column;
     }
   }
 
   // Where a register holds features beside [first, last), the tile goes to a scratch and
   // what belongs to c is copied.
   template <int N>
-  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile t, size_t v, uint32_t rows) {
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile t, size_t feature, uint32_t rows) {
     alignas(64) float scratch[MR][N * W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    for (int j = 0; j < N; ++j) t.column[j] = j * W;
     tile_rows<N>(t, g.depth, rows);
-    const size_t begin = v * W < g.first ? g.first - v * W : 0;
-    const size_t end = (v + N) * W > g.last ? g.last - v * W : size_t(N * W);
+    const size_t begin = feature < g.first ? g.first - feature : 0;
+    const size_t end = feature + N * W > g.last ? g.last - feature : size_t(N * W);
     for (uint32_t i = 0; i < rows; ++i)
-      for (size_t j = begin; j < end; ++j) c[i][v * W + j - g.first] = scratch[i][j];
+      for (size_t j = begin; j < end; ++j) c[i][j] = scratch[i][j];
   }
 
-  // Registers [v, v + N) of W features each, all rows.
+  // N registers of W features each, from `feature` on, all rows.
   template <int N>
-  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows) {
+  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows) {
     Tile t;
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const size_t f = (v + size_t(j)) * W;
-      t.b[j] = g.panels + f / kPanel * kPanel * g.depth + f % kPanel;
-      t.bias[j] = g.bias ? g.bias + f : nullptr;
-      t.column[j] = ptrdiff_t(f) - ptrdiff_t(g.first);
-    }
-    const bool whole = v * W >= g.first && (v + N) * W <= g.last;
+    t.b = g.panels + feature / kPanel * kPanel * g.depth + feature % kPanel;
+    t.b_stride = panel_stride(g.depth);
+    t.bias = g.bias ? g.bias + feature : nullptr;
+    const bool whole = feature >= g.first && feature + N * W <= g.last;
     for (uint32_t row = 0, left = rows; left != 0;) {
       const uint32_t n = tile_size<W>(left, MR);
-      gather(g, t, &row, n);
+      gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, n);
       if (whole) tile_rows<N>(t, g.depth, n);
-      else edge_tile<N>(g, t, v, n);
+      else edge_tile<N>(g, t, feature, n);
       left -= n;
     }
   }
 
   template <int N = NV>
-  static HEED_INLINE void columns_n(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
+  static HEED_INLINE void columns_n(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
     if constexpr (N > 1) {
-      if (n < uint32_t(N)) return columns_n<smaller_tile<W>(N)>(g, v, rows, n);
+      if (n < uint32_t(N)) return columns_n<smaller_tile<W>(N)>(g, feature, rows, n);
     }
-    columns<N>(g, v, rows);
+    columns<N>(g, feature, rows);
+  }
+
+  // How many registers the tile at v takes: not beyond its panel, where panels hold several.
+  static uint32_t registers_at(uint32_t v, uint32_t end) {
+    if (W == int(kPanel)) return tile_size<W>(end - v, NV);
+    const uint32_t left = NV - v % uint32_t(NV);
+    return tile_size<W>(end - v < left ? end - v : left, NV);
   }
 
   static void run(const ProjectArgs& g) {
@@ -131,8 +147,8 @@ struct Project {
     if (rows == 0) return;
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
-      const uint32_t n = tile_size<W>(end - v, NV);
-      columns_n(g, v, rows, n);
+      const uint32_t n = registers_at(v, end);
+      columns_n(g, size_t(v) * W, rows, n);
       v += n;
     }
   }

@@ -36,6 +36,7 @@ allow src/core 1 "core/[a-z0-9_]+\.hpp|$public"
 allow src/kernels 1 "kernels/[a-z0-9_]+\.(hpp|inc)|core/[a-z0-9_]+\.hpp|$public"
 allow src 1 "core/[a-z0-9_]+\.hpp|$public|[a-z0-9_]+\.hpp|\.\./arch/list\.inc"
 allow src/io 1 "(io/)?[a-z0-9_]+\.hpp|heed/io\.hpp"
+allow src/threads 1 "core/[a-z0-9_]+\.hpp|$public"
 allow src/tools 1 "tools/[a-z0-9_]+\.hpp|io/[a-z0-9_]+\.hpp|$public"
 allow arch 1 "arch\.hpp|kernels/[a-z0-9_]+\.hpp|core/[a-z0-9_]+\.hpp|$public"
 allow examples 3 "[a-z0-9_]+\.h|$public"
@@ -44,7 +45,7 @@ allow examples 3 "[a-z0-9_]+\.h|$public"
 only xsimd 'xsimd/.*' src/kernels/simd.hpp
 only 'instruction set headers' '[a-z0-9]*intrin\.h|arm_(neon|acle|sve|mve)\.h' src/kernels/simd.hpp
 only 'what allocates or prints' 'new|memory|string|vector|map|functional|iostream|sstream|cstdlib|cstdio|stdio\.h|malloc\.h' \
-  'src/(io|tools)/.*|arch/onednn\.cpp|include/heed/io\.hpp'
+  'src/(io|threads|tools)/.*|arch/onednn\.cpp|include/heed/io\.hpp'
 
 for file in $(find include src arch examples bench -name '*.[hc]' -o -name '*.[hc]pp' -o -name '*.inc'); do
   lines=$(wc -l <"$file")

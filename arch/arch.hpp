@@ -7,7 +7,12 @@
 namespace heed {
 template <class Arch>
 constexpr KernelTable make_table() {
-  return {Arch::name, Arch::isa::name(), uint32_t(simd_of<Arch>::W), &Project<Arch>::run, &Attend<Arch>::run};
+  return {Arch::name,
+          Arch::isa::name(),
+          uint32_t(simd_of<Arch>::W),
+          &Project<Arch>::run,
+          &Attend<Arch>::run,
+          {Arch::project_rows, Arch::project_vectors, Arch::attend_rows, Arch::attend_vectors, Arch::single_rows}};
 }
 }  // namespace heed
 

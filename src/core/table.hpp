@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/choice.hpp"
 #include "heed/layout.hpp"
 
 namespace heed {
@@ -63,6 +64,7 @@ struct KernelTable {
   uint32_t lanes;
   void (*project)(const ProjectArgs&);
   void (*attend)(const AttendArgs&);
+  Tiles tiles = {};  // for heed plan --explain
 };
 
 inline constexpr float kLog2e = 1.44269504088896340736f;

@@ -362,6 +362,16 @@ test_plan() {
   check "plan --json is an object" sh -c "head -n 1 '$out' | grep -qx '{' && tail -n 1 '$out' | grep -qx '}'"
   check "plan --json agrees about the workspace" prints "\"workspace\": $bytes"
   check "plan --json has the arch" prints '"arch": "'
+  run plan $size --explain
+  check "plan --explain exits with 0" exits 0
+  for about in work slices workspace projections queries attention causal; do
+    check "plan --explain tells about $about" grep -Eq "^  $about +[A-Za-z0-9]" "$out"
+  done
+  check "plan --explain keeps to 100 columns" sh -c "! grep -q '.\{101\}' '$out'"
+  run plan $size --explain --json
+  check "plan --explain --json has the reasons" prints '"about": "queries"'
+  run plan --embed-dim 256 --num-heads 8 --max-query 1 --max-key 500 --isa scalar --explain
+  check "plan --explain knows groups of one lane" prints "1 group of 1 register of 1"
   run plan --embed-dim 256 --num-heads 7
   refused "plan with heads that do not divide" "embed_dim must be divisible by num_heads"
   run plan --embed-dim 0 --num-heads 1 --json

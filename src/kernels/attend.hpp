@@ -13,7 +13,9 @@
 #pragma once
 #include <type_traits>
 
+#include "core/choice.hpp"
 #include "kernels/attend_few.hpp"
+#include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
 
@@ -50,19 +52,6 @@ struct Attend {
 
   // ---- q^T -------------------------------------------------------------------------
 
-  // Where steps of W features begin; the last overlaps the one before it, if need be. Fewer
-  // features than W go one by one.
-  static HEED_INLINE uint32_t step_at(uint32_t d, uint32_t features) {
-    return d + uint32_t(W) <= features ? d : features - uint32_t(W);
-  }
-
-  static HEED_NOINLINE void load_columns(const float* const* q, uint32_t d, float scale, float* qt, size_t lanes) {
-    V r[W];
-    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(q[i] + d);
-    S::transpose(r);
-    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(qt + (d + size_t(i)) * lanes, S::mul(r[i], S::set(scale)));
-  }
-
   // Lanes past the last row repeat it: nobody looks at them.
   static HEED_NOINLINE void load_queries(const Group& p) {
     const AttendArgs& g = p.g;
@@ -74,7 +63,7 @@ struct Attend {
         q[i] = g.q + ptrdiff_t(p.row + j * W + (i < last ? i : last)) * g.q_stride;
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
-        for (uint32_t d = 0; d < dim; d += W) load_columns(q, step_at(d, dim), g.scale, qt, lanes);
+        for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
       } else {
         for (uint32_t d = 0; d < dim; ++d)
           for (uint32_t i = 0; i < uint32_t(W); ++i) qt[d * lanes + i] = q[i][d] * g.scale;
@@ -275,15 +264,6 @@ struct Attend {
 
   // ---- out -------------------------------------------------------------------------
 
-  static HEED_NOINLINE void store_columns(const float* ot, size_t lanes, const V& inverse, uint32_t d, float* out,
-                                          ptrdiff_t stride, uint32_t rows) {
-    V r[W];
-    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::mul(S::load(ot + (d + size_t(i)) * lanes), inverse);
-    S::transpose(r);
-    HEED_UNROLL for (int i = 0; i < W; ++i)
-      if (uint32_t(i) < rows) S::store(out + i * stride + d, r[i]);
-  }
-
   static HEED_NOINLINE void store_outputs(const Group& p) {
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.value_dim;
@@ -293,7 +273,7 @@ struct Attend {
       const float* ot = g.ot + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W)
-          store_columns(ot, lanes, p.inverse[j], step_at(d, dim), out, g.out_stride, rows);
+          Columns<S>::to_rows(ot, lanes, p.inverse[j], Columns<S>::step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
       alignas(64) float last[W];
@@ -397,14 +377,10 @@ struct Attend {
 
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
-      const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if (left <= uint32_t(Arch::few_rows)) return AttendFew<Arch>::run(g, row, left);
-      // A few odd rows are cheaper by themselves than in a register of their own.
-      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::few_rows) ? 1u : 0u);
-      const uint32_t n = tile_size<W>(registers, NV);
-      const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
-      group(g, row, rows, n);
-      row += rows;
+      const QueryGroup next = next_queries(tiles_of<Arch>(), W, g.rows - row);
+      if (next.registers == 0) AttendFew<Arch>::run(g, row, next.rows);
+      else group(g, row, next.rows, next.registers);
+      row += next.rows;
     }
   }
 };

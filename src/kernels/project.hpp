@@ -7,6 +7,7 @@
 // The sum runs in index order, one chain of fma per 256 terms, so that an element of c does
 // not depend on the arch, the tile, or which other rows and features are computed with it.
 #pragma once
+#include "core/choice.hpp"
 #include "core/table.hpp"
 #include "kernels/simd.hpp"
 
@@ -121,7 +122,7 @@ struct Project {
     t.bias = g.bias ? g.bias + feature : nullptr;
     const bool whole = feature >= g.first && feature + N * W <= g.last;
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t n = tile_size<W>(left, MR);
+      const uint32_t n = tile_size(left, MR, W);
       gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, n);
       if (whole) tile_rows<N>(t, g.depth, n);
       else edge_tile<N>(g, t, feature, n);
@@ -139,9 +140,9 @@ struct Project {
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return tile_size<W>(end - v, NV);
+    if (W == int(kPanel)) return tile_size(end - v, NV, W);
     const uint32_t left = NV - v % uint32_t(NV);
-    return tile_size<W>(end - v < left ? end - v : left, NV);
+    return tile_size(end - v < left ? end - v : left, NV, W);
   }
 
   static void run(const ProjectArgs& g) {

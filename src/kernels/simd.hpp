@@ -189,12 +189,4 @@ static HEED_INLINE void fma_lane_step(const typename S::V (&x)[M], const float* 
   }
 }
 
-// How much of `left` the next tile takes. The last two share what is left: after 6 rows a
-// single one would have the registers nearly to itself.
-template <int W>
-constexpr uint32_t tile_size(uint32_t left, uint32_t most) {
-  if (left >= most) return W == 1 || left == most || left >= 2 * most ? most : (left + 1) / 2;
-  return W == 1 ? 1 : left;
-}
-
 }  // namespace heed

@@ -111,6 +111,7 @@ CLI::App* add_plan(CLI::App& app, PlanOptions& o) {
   plan->add_flag("--batch-first", o.config.batch_first, "N comes first");
   plan->add_option("--slices", o.config.slices, "Threads of a call at most (default: 1)")->type_name("N");
   plan->add_option("--isa", o.isa, "Arch to run on, see heed info")->type_name("NAME");
+  plan->add_flag("--explain", o.explain, "Which kernels will run, and why");
   plan->add_flag("--json", o.json, "As JSON");
   return plan;
 }

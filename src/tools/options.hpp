@@ -36,6 +36,7 @@ struct PlanOptions {
   heed_config config = heed_config_default(0, 0);
   std::optional<std::string> isa;
   bool no_bias = false;
+  bool explain = false;
   bool json = false;
 };
 

@@ -1,6 +1,7 @@
 // heed_bench - the cases of cases.hpp on every arch of this CPU. Run it as `./dev bench`.
 //
 // Names: mha/<arch>/<shape>/threads:<n>, sdpa/<arch>/<shape>/threads:<n>, peak/<arch>, read/<KiB>.
+// Beside heed's archs stands onednn_primitives, see onednn.hpp.
 // Counters: GFLOP/s of the median call; peak, its share of the FMA peak of the arch, measured on the
 // same core just before and after; err, the largest difference from double precision. A case is
 // checked before it is timed, and not timed when it is wrong. One thread: its CPU time, so that a
@@ -18,6 +19,7 @@
 #include <string>
 
 #include "machine.hpp"
+#include "onednn.hpp"
 #include "peak.hpp"
 #include "subject.hpp"
 
@@ -25,7 +27,13 @@ namespace heed::bench {
 namespace {
 
 constexpr double kTolerance = 1e-4;
-constexpr double kSlow = 2e8;  // flops; archs without a peak, which nobody would choose, stop here
+constexpr const char* kRival = "onednn_primitives";  // not an arch of heed
+
+// Flops of the largest case that an arch has to do: those that nobody would choose do less.
+double limit(const heed_isa_info& arch, bool has_peak) {
+  if (has_peak) return 1e99;
+  return arch.lanes > 1 ? 2e8 : 1e7;
+}
 
 int main_core = -1;
 bool all_right = true;
@@ -35,13 +43,12 @@ const Problem& problem_of(const Case& c) {
   return problems.try_emplace(&c, c).first->second;
 }
 
-// The arch whose peak is the yardstick: its own, for oneDNN the best one's.
-std::string yardstick(const heed_isa_info& arch) {
-  heed_isa_info best;
-  if (arch.by_name_only)
-    for (uint32_t i = 0; heed_isa_get(i, &best); ++i)
-      if (best.usable && fma_peak(best.name) > 0.0) return best.name;
-  return arch.name;
+// The arch of the greatest peak: the yardstick of oneDNN, which chooses its instructions itself.
+std::string best_yardstick() {
+  heed_isa_info arch;
+  for (uint32_t i = 0; heed_isa_get(i, &arch); ++i)
+    if (arch.usable && fma_peak(arch.name) > 0.0) return arch.name;
+  return "";
 }
 
 double wall_seconds() {
@@ -63,8 +70,8 @@ struct Run {
   }
 };
 
-void measure(benchmark::State& state, const Run& run) {
-  Subject subject(problem_of(run.c), run.isa.c_str(), run.threads);
+template <class Subject>
+void measure(benchmark::State& state, const Run& run, Subject& subject) {
   subject.run();
   const double error = subject.error();
   if (!(error < kTolerance)) return refuse(state, "the answer is wrong");
@@ -73,7 +80,6 @@ void measure(benchmark::State& state, const Run& run) {
   std::vector<double> seconds;
   seconds.reserve(size_t(state.max_iterations));
   const double before = fma_peak(run.yardstick.c_str());
-  subject.run();
   for (auto _ : state) {
     const double start = clock();
     for (int i = 0; i < calls; ++i) subject.run();
@@ -94,7 +100,13 @@ void run_case(benchmark::State& state, const Run& run) {
   // Pinned before threads are started: they inherit it.
   pin(cores_from(main_core, run.threads));
   try {
-    measure(state, run);
+    const Problem& problem = problem_of(run.c);
+    if (run.isa == kRival) {
+      measure(state, run, *onednn_rival(problem));
+    } else {
+      Subject subject(problem, run.isa.c_str(), run.threads);
+      measure(state, run, subject);
+    }
   } catch (const std::exception& error) { refuse(state, error.what()); }
 }
 
@@ -133,28 +145,43 @@ void add_read(size_t kib) {
   });
 }
 
+void add_case(const Run& run) {
+  add(run.name(), [run](benchmark::State& state) { run_case(state, run); });
+}
+
 void add_arch(const heed_isa_info& arch, size_t cores) {
-  const std::string peak = yardstick(arch);
+  const std::string peak = arch.by_name_only ? best_yardstick() : arch.name;
   const bool fast = fma_peak(peak.c_str()) > 0.0;
   if (peak == arch.name && fast) add_peak(peak);
   for (const Case& c : kCases) {
-    if (!fast && c.flops() > kSlow) continue;
+    if (c.flops() > limit(arch, fast)) continue;
     const bool threaded = std::any_of(std::begin(kThreadedCases), std::end(kThreadedCases),
                                       [&c](const char* name) { return std::strcmp(name, c.name) == 0; });
     for (uint32_t threads = 1; threads <= cores; threads *= 2) {
       if (threads > 1 && (!threaded || !fast || arch.by_name_only)) break;
-      const Run run{c, arch.name, peak, threads};
-      add(run.name(), [run](benchmark::State& state) { run_case(state, run); });
+      add_case({c, arch.name, peak, threads});
     }
   }
 }
 
-void add_all() {
+// The names of all that is measured, best first.
+std::string add_all() {
   const size_t cores = std::max(size_t(1), usable_cores().size());
+  std::string names;
   heed_isa_info arch;
-  for (uint32_t i = 0; heed_isa_get(i, &arch); ++i)
-    if (arch.usable) add_arch(arch, cores);
+  for (uint32_t i = 0; heed_isa_get(i, &arch); ++i) {
+    if (!arch.usable) continue;
+    add_arch(arch, cores);
+    names += std::string(arch.name) + " ";
+  }
+  bool rival = false;
+  for (const Case& c : kCases) {
+    if (!has_onednn_rival(c)) continue;
+    rival = true;
+    add_case({c, kRival, best_yardstick(), 1});
+  }
   for (size_t kib : {16, 256, 4096, 131072}) add_read(kib);
+  return names + (rival ? kRival : "");
 }
 
 // Takes --core out of the arguments. False: it is not a number.
@@ -185,7 +212,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   one_openmp_thread();
-  add_all();
+  benchmark::AddCustomContext("archs", add_all());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const std::vector<int> cores = cores_from(main_core, 1);

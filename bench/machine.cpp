@@ -43,14 +43,6 @@ std::string compiler() {
 #endif
 }
 
-std::string archs() {
-  std::string names;
-  heed_isa_info info;
-  for (uint32_t i = 0; heed_isa_get(i, &info); ++i)
-    if (info.usable) names += (names.empty() ? "" : " ") + std::string(info.name);
-  return names;
-}
-
 }  // namespace
 
 std::vector<int> usable_cores() {
@@ -93,7 +85,6 @@ std::vector<std::pair<std::string, std::string>> machine_card() {
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
           {"compiler", compiler()},
           {"heed", HEED_VERSION_STRING},
-          {"archs", archs()},
           {"governor", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")}};
 }
 

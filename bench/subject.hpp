@@ -18,6 +18,7 @@ class Subject {
   void run();
   double error() const { return problem_.error(output_.data(), weights_.empty() ? nullptr : weights_.data()); }
   const Floats& output() const { return output_; }
+  const char* isa() const { return heed_plan_isa(plan_); }
 
  private:
   struct Free {

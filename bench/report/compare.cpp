@@ -50,16 +50,16 @@ std::vector<Pair> pairs(const Results& a, const Results& b) {
   return found;
 }
 
-// How far the medians of a yardstick moved, as a logarithm; the worst of those whose names begin so.
+// How far the yardsticks whose names begin so moved, as a logarithm: the median of them.
 double moved(const Results& a, const Results& b, const std::string& prefix) {
-  double worst = 0.0;
+  Values steps;
   for (const std::string& name : a.names) {
     const auto other = b.series.find(name);
     if (name.rfind(prefix, 0) != 0 || other == b.series.end()) continue;
     const Values &x = a.series.at(name).seconds, &y = other->second.seconds;
-    if (!x.empty() && !y.empty()) worst = std::max(worst, std::fabs(std::log(median(x) / median(y))));
+    if (!x.empty() && !y.empty()) steps.push_back(std::fabs(std::log(median(x) / median(y))));
   }
-  return worst;
+  return steps.empty() ? 0.0 : median(steps);
 }
 
 const char* verdict(const Interval& i, double floor) {

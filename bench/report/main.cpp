@@ -10,7 +10,7 @@
 namespace {
 
 struct Options {
-  std::string a, b, results, peers, document;
+  std::string a, b, results, peers, document, name;
   double floor = 1.0;
 };
 
@@ -27,6 +27,10 @@ void define(CLI::App& app, Options& o) {
   CLI::App* table = app.add_subcommand("table", "All results as Markdown");
   table->add_option("RESULTS", o.results, "Of heed_bench")->required()->type_name("FILE.json");
   table->callback([&o] { std::fputs(heed::bench::markdown(o.results).c_str(), stdout); });
+
+  CLI::App* arguments = app.add_subcommand("arguments", "A case of heed_bench in the words of heed bench");
+  arguments->add_option("CASE", o.name, "Such as minilm")->required()->type_name("NAME");
+  arguments->callback([&o] { std::fputs(heed::bench::arguments(o.name).c_str(), stdout); });
 
   CLI::App* insert = app.add_subcommand("insert", "Replaces the generated tables of a document");
   insert->add_option("DOCUMENT", o.document, "With markers <!-- bench NAME --> and <!-- end -->")

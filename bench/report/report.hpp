@@ -12,6 +12,9 @@ std::string comparison(const std::string& a, const std::string& b, double floor)
 // Markdown: the machine, then all series.
 std::string markdown(const std::string& results);
 
+// A case in the words of heed bench.
+std::string arguments(const std::string& name);
+
 // Writes generated tables into a document: what lies between "<!-- bench NAME -->" and
 // "<!-- end -->" is replaced. Returns how many.
 int insert_tables(const std::string& document, const std::string& results, const std::string& peers);

@@ -1,5 +1,6 @@
 #include "results.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <stdexcept>
 
@@ -52,6 +53,7 @@ Results read_results(const std::string& path) {
     r.context = json.at("context");
     for (const Json& entry : json.at("benchmarks")) add(r, entry);
   } catch (const Json::exception&) { throw std::runtime_error(path + ": not a result of heed_bench"); }
+  std::sort(r.names.begin(), r.names.end());  // they come in random order
   if (r.names.empty()) throw std::runtime_error(path + ": holds no repetition of any benchmark");
   return r;
 }

@@ -65,14 +65,13 @@ const Case& case_named(const std::string& name) {
   throw std::runtime_error("there is no case " + name);
 }
 
-// The archs of the results, in their order.
+// The archs that were measured, best first.
 Cells archs(const Results& r) {
   Cells found;
-  for (const std::string& name : r.names) {
-    const size_t from = name.find('/') + 1, to = name.find('/', from);
-    if (to == std::string::npos) continue;
-    const std::string arch = name.substr(from, to - from);
-    if (std::find(found.begin(), found.end(), arch) == found.end()) found.push_back(arch);
+  std::istringstream names(r.context.value("archs", ""));
+  for (std::string arch; names >> arch;) {
+    const auto measured = [&arch](const std::string& name) { return name.find("/" + arch + "/") != std::string::npos; };
+    if (std::any_of(r.names.begin(), r.names.end(), measured)) found.push_back(arch);
   }
   return found;
 }
@@ -151,12 +150,14 @@ std::string threads_table(const Results& r) {
 
 std::string limits_table(const Results& r) {
   std::string out = head({"limit", "measured"});
-  for (const std::string& name : r.names) {
-    const Series& s = r.series.at(name);
-    if (name.rfind("peak/", 0) == 0 && !s.seconds.empty())
-      out += row({"fused multiply-adds, " + name.substr(5), format("%.0f GFLOP/s", median(s.counter("GFLOP/s")))});
-    if (name.rfind("read/", 0) == 0 && !s.seconds.empty())
-      out += row({"reading " + name.substr(5) + " KiB again and again", format("%.0f GB/s", median(s.counter("GB/s")))});
+  for (const std::string& arch : fast_archs(r))
+    out += row({"fused multiply-adds, " + arch,
+                format("%.0f GFLOP/s", median(r.series.at("peak/" + arch).counter("GFLOP/s")))});
+  for (int kib : {16, 256, 4096, 131072}) {
+    const auto at = r.series.find("read/" + std::to_string(kib));
+    if (at == r.series.end() || at->second.seconds.empty()) continue;
+    out += row({"reading " + std::to_string(kib) + " KiB again and again",
+                format("%.0f GB/s", median(at->second.counter("GB/s")))});
   }
   return out;
 }
@@ -226,6 +227,13 @@ std::string markdown(const std::string& path) {
   for (const std::string& name : r.names)
     if (const Series& s = r.series.at(name); !s.error.empty()) out += "\nNot measured: " + name + ": " + s.error + "\n";
   return out;
+}
+
+std::string arguments(const std::string& name) {
+  const Case& c = case_named(name);
+  if (c.sdpa || c.many_lengths()) throw std::runtime_error("heed bench has no words for " + name);
+  return "--embed-dim " + std::to_string(c.embed_dim()) + " --num-heads " + std::to_string(c.num_heads) + " --query " +
+         std::to_string(c.length) + " --batch " + std::to_string(c.batch) + "\n";
 }
 
 int insert_tables(const std::string& document, const std::string& results, const std::string& peers) {

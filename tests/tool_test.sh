@@ -90,10 +90,10 @@ test_usage() {
   check "--version says heed and a number" grep -q '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$out"
   run --help
   check "--help exits with 0" exits 0
-  for command in demo run plan info compare; do
+  for command in demo run plan bench info compare; do
     check "--help names $command" prints "$command"
   done
-  for command in demo run plan info compare; do
+  for command in demo run plan bench info compare; do
     run "$command" --help
     check "$command --help exits with 0" exits 0
     check "$command --help prints its usage" prints "Usage: heed $command"
@@ -119,6 +119,12 @@ test_usage() {
   check "two outputs in one file are wrong usage" wrong_usage
   run_layer
   check "run without --output is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2
+  check "bench without queries is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2 --query 0
+  check "bench of no query is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2 --query 4 --seconds -1
+  check "bench of negative seconds is wrong usage" wrong_usage
 }
 
 # ---- demo -----------------------------------------------------------------------------
@@ -381,6 +387,37 @@ test_plan() {
   refused "plan --isa nonsense" nonsense scalar
 }
 
+# Times are looked at, never judged: they are there and in order.
+in_order() {
+  sed -n 's/^ *"\(p50\|p99\|p99.9\|max\)": \([0-9.e+]*\),*$/\2/p' "$out" |
+    awk '$1 + 0 <= 0 || $1 + 0 < last { exit 1 } { last = $1 + 0 } END { exit NR != 4 }'
+}
+
+test_bench() {
+  size="--embed-dim 64 --num-heads 4 --seconds 0.01"
+  run bench $size --query 9
+  check "bench exits with 0" exits 0
+  check "bench says the shape" prints "embed_dim 64, num_heads 4, batch 1, query 9, key 9, threads 1, arch "
+  for name in p50 p99 p99.9 max; do
+    check "bench says $name" grep -Eq "^$name +[0-9.]+ (ns|us|ms)\$" "$out"
+  done
+  run bench $size --query 5 --key 7 --batch 2 --causal --threads 2 --need-weights per-head --isa scalar --json
+  check "bench --json exits with 0" exits 0
+  check "bench --json has times in order" in_order
+  for words in '"arch": "scalar"' '"batch": 2' '"query": 5' '"key": 7' '"causal": true' '"threads": 2' '"per-head"'; do
+    check "bench --json says $words" prints "$words"
+  done
+  run bench $size --query 5 --need-weights average --json
+  check "bench with averaged weights exits with 0" exits 0
+  run bench --embed-dim 64 --num-heads 5 --query 9 --json
+  refused "bench with heads that do not divide" "embed_dim must be divisible by num_heads"
+  check "an unsound bench prints nothing on stdout" [ ! -s "$out" ]
+  run bench $size --query 9 --isa nonsense
+  refused "bench --isa nonsense" nonsense scalar
+  run bench --embed-dim 64 --num-heads 4 --query 16777200 --batch 65536
+  refused "bench of more than there is memory for" memory
+}
+
 test_compare() {
   npy "$work/a.npy" '<f4' '(2, 2)' "$one$half$two$zero"
   npy "$work/b.npy" '<f4' '(2, 2)' "$one$half$one$zero"
@@ -413,6 +450,7 @@ test_bad_inputs
 test_bad_masks
 test_outputs
 test_plan
+test_bench
 test_compare
 echo "$failures checks failed"
 [ "$failures" -eq 0 ]

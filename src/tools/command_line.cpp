@@ -116,6 +116,29 @@ CLI::App* add_plan(CLI::App& app, PlanOptions& o) {
   return plan;
 }
 
+CLI::App* add_bench(CLI::App& app, BenchOptions& o) {
+  CLI::App* bench = app.add_subcommand("bench", "How long a call takes, on random numbers");
+  const auto positive = CLI::Range(1u, 4294967295u).description("");
+  bench->add_option("--embed-dim", o.embed_dim, "E, features of query and output")->required()->type_name("E");
+  bench->add_option("--num-heads", o.num_heads, "H, a divisor of E")->required()->type_name("H");
+  bench->add_option("--query", o.query, "L, queries")->required()->check(positive)->type_name("L");
+  bench->add_option("--key", o.key, "S, keys (default: L)")->check(positive)->type_name("S");
+  bench->add_option("--batch", o.batch, "N (default: 1)")->check(positive)->type_name("N");
+  bench->add_flag("--causal", o.causal, "Query i sees keys up to i + S - L");
+  add_choice<NeedWeights>(*bench, "--need-weights", o.need_weights,
+                          {{"average", NeedWeights::average}, {"per-head", NeedWeights::per_head}},
+                          "Compute attention weights, too");
+  bench->add_option("--threads", o.threads, "Threads (default: 1)")
+      ->check(CLI::Range(1u, 1024u).description(""))
+      ->type_name("N");
+  bench->add_option("--isa", o.isa, "Arch to run on, see heed info")->type_name("NAME");
+  bench->add_option("--seconds", o.seconds, "How long to measure (default: 1)")
+      ->check(CLI::Range(0.0, 3600.0).description(""))
+      ->type_name("T");
+  bench->add_flag("--json", o.json, "As JSON");
+  return bench;
+}
+
 CLI::App* add_compare(CLI::App& app, CompareOptions& o) {
   CLI::App* compare = app.add_subcommand("compare", "The largest difference between two npy files");
   compare->add_option("A", o.a, "One file")->required()->type_name("A.npy");
@@ -130,6 +153,7 @@ struct Options {
   DemoOptions demo;
   RunOptions run;
   PlanOptions plan;
+  BenchOptions bench;
   CompareOptions compare;
 };
 
@@ -137,6 +161,7 @@ void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
   const CLI::App* on_demo = add_demo(app, o.demo);
   const CLI::App* on_run = add_run(app, o.run);
   const CLI::App* on_plan = add_plan(app, o.plan);
+  const CLI::App* on_bench = add_bench(app, o.bench);
   const CLI::App* on_info = app.add_subcommand("info", "The archs in this build and on this CPU");
   const CLI::App* on_compare = add_compare(app, o.compare);
   if (argc < 2) throw CLI::CallForHelp();
@@ -147,6 +172,7 @@ void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
   if (on_demo->parsed()) demo(o.demo);
   if (on_run->parsed()) run(o.run);
   if (on_plan->parsed()) plan(o.plan);
+  if (on_bench->parsed()) bench(o.bench);
   if (on_info->parsed()) info();
   if (on_compare->parsed()) compare(o.compare);
 }

@@ -40,6 +40,15 @@ struct PlanOptions {
   bool json = false;
 };
 
+struct BenchOptions {
+  std::uint32_t embed_dim = 0, num_heads = 0, batch = 1, query = 0, key = 0, threads = 1;  // key 0: query
+  bool causal = false;
+  NeedWeights need_weights = NeedWeights::none;
+  std::optional<std::string> isa;
+  double seconds = 1.0;
+  bool json = false;
+};
+
 struct CompareOptions {
   std::string a, b;
   std::optional<double> tolerance;
@@ -49,6 +58,7 @@ struct CompareOptions {
 void demo(const DemoOptions& options);
 void run(const RunOptions& options);
 void plan(const PlanOptions& options);
+void bench(const BenchOptions& options);
 void info();
 void compare(const CompareOptions& options);
 

@@ -55,6 +55,9 @@ all_boards() {
 boards_word() {
   case "${1-} ${2-}" in
     " ") all_boards "${boards[@]}" ;;
+    "package "?*)
+      if [[ $# == 2 && " ${package_boards[*]} " == *" $2 "* ]]; then package_word "$2"; else usage; fi
+      ;;
     *)
       if [[ $# == 1 ]] && is_board "$1"; then all_boards "$1"; else usage; fi
       ;;

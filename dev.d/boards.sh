@@ -55,6 +55,7 @@ all_boards() {
 boards_word() {
   case "${1-} ${2-}" in
     " ") all_boards "${boards[@]}" ;;
+    "count " | "count --record") if (($# <= 2)); then count_word "${@:2}"; else usage; fi ;;
     "package "?*)
       if [[ $# == 2 && " ${package_boards[*]} " == *" $2 "* ]]; then package_word "$2"; else usage; fi
       ;;

@@ -45,22 +45,35 @@ core_of() {
   printf '%s' "${core:-$1}"
 }
 
-all_boards() {
+some_boards() {  # NAME...
   local name
   for name in "$@"; do need_board "$name"; done
   for name in "$@"; do board "$name"; done
+}
+
+all_boards() {
+  need_package rpi4
+  need_count
+  some_boards "${boards[@]}"
+  package rpi4
+  counts_part
   close_parts
 }
 
 boards_word() {
   case "${1-} ${2-}" in
-    " ") all_boards "${boards[@]}" ;;
+    " ") all_boards ;;
     "count " | "count --record") if (($# <= 2)); then count_word "${@:2}"; else usage; fi ;;
     "package "?*)
       if [[ $# == 2 && " ${package_boards[*]} " == *" $2 "* ]]; then package_word "$2"; else usage; fi
       ;;
     *)
-      if [[ $# == 1 ]] && is_board "$1"; then all_boards "$1"; else usage; fi
+      if [[ $# == 1 ]] && is_board "$1"; then
+        some_boards "$1"
+        close_parts
+      else
+        usage
+      fi
       ;;
   esac
 }

@@ -13,7 +13,6 @@ need_count() {
   need_build_tools
   for target in rpi4 rpi2-32 cortex-m4; do need_board "$target"; done
   need g++:g++ qemu-aarch64:qemu-user qemu-arm:qemu-user
-  want llvm-mca-14:llvm-14
 }
 
 # Which compilers made the counted programs: other ones, other numbers.
@@ -96,25 +95,30 @@ show_counted() {
 
 # The hottest straight piece of each large kernel, as llvm-mca models it: no cache, no front end.
 model_loops() {
-  local name first last cpu function dir=build/count/neon64 count fused cycles line
-  if ! has llvm-mca-14:; then
-    say "no llvm-mca-14: inner loops not modelled"
+  local first last cpu function dir=build/count/neon64 count fused cycles line mca cpus
+  if has llvm-mca-19:; then
+    mca=llvm-mca-19 cpus="cortex-a72 neoverse-n1"
+  elif has llvm-mca-14:; then
+    mca=llvm-mca-14 cpus="cortex-a72"  # it takes neoverse-n1 for a cortex-a57
+  else
+    say "no llvm-mca: inner loops not modelled"
     return 0
   fi
-  printf '\n%-28s %6s %6s %6s   %s\n' "inner loop, neon64, minilm" insns fmla ratio "modelled by llvm-mca 14, L1-resident"
+  printf '\n%-28s %6s %6s %6s   %s\n' "inner loop, neon64, minilm" insns fmla ratio "modelled by $mca, L1-resident"
   while read -r _ _ first last function; do
     aarch64-linux-gnu-objdump -d --no-show-raw-insn --start-address="$first" --stop-address=$((last + 4)) "$dir/heed_count" |
-      sed -n 's/^ *[0-9a-f]*:\t//p' | sed -E 's/ *(\/\/.*|<.*>)//; s/^(b\.[a-z]+\t|b\t|cbn?z\t[a-z0-9]+, |tbn?z\t.*, )[0-9a-f]+ *$/\1.Lloop/' \
-      >"$dir/loop.txt"
-    { echo ".Lloop:" && cat "$dir/loop.txt"; } >"$dir/loop.s"
+      sed -n 's/^ *[0-9a-f]*:\t//p' | sed -E 's/ *<.*//; s/ *\/\/.*//' >"$dir/loop.txt"
+    # A loop, if it ends with a branch to where it begins; an inner one, if it calls nothing.
+    if grep -q '^bl' "$dir/loop.txt" || ! sed -n '$p' "$dir/loop.txt" | grep -qE "^(b\..*|cbn?z|tbn?z)\b.*\b${first#0x}\$"; then continue; fi
+    { echo ".Lloop:" && sed "s/\b${first#0x}\$/.Lloop/" "$dir/loop.txt"; } >"$dir/loop.s"
     count=$(wc -l <"$dir/loop.txt") fused=$(grep -c '^fml[as]' "$dir/loop.txt" || true)
     if ((fused == 0)); then continue; fi
     line=
-    for cpu in cortex-a72 neoverse-n1; do
-      cycles=$(llvm-mca-14 -mtriple=aarch64-linux-gnu -mcpu=$cpu -iterations=200 "$dir/loop.s" 2>"$dir/mca.log" |
+    for cpu in $cpus; do
+      cycles=$("$mca" -mtriple=aarch64-linux-gnu -mcpu="$cpu" -iterations=200 "$dir/loop.s" 2>"$dir/mca.log" |
         awk '/^Total Cycles/ { print $3 / 200 }')
       if [[ -z $cycles ]]; then line+="$cpu: not modelled  "; continue; fi
-      line+=$(awk -v c="$cycles" -v n="$fused" -v cpu=$cpu 'BEGIN { printf "%s %.1f cycles, %.1f flop/cycle  ", cpu, c, 8 * n / c }')
+      line+=$(awk -v c="$cycles" -v n="$fused" -v cpu="$cpu" 'BEGIN { printf "%s: %.1f cycles, %.1f flop/cycle  ", cpu, c, 8 * n / c }')
     done
     printf '%-28s %6d %6d %6.2f   %s\n' "$function" "$count" "$fused" "$(awk -v a="$count" -v b="$fused" 'BEGIN { print a / b }')" "$line"
   done < <(awk '$1 == "loop"' build/count/neon64.minilm.txt | sort -k2,2nr | grep -E 'Project|Attend')
@@ -163,6 +167,7 @@ counts_part() {
 count_word() {
   local status=0
   need_count
+  want llvm-mca-19:llvm-19
   measure_counts || exit 1
   show_counted
   model_loops

@@ -76,8 +76,10 @@ TEST_CASE("names that no arch has are refused with those that there are", "[arch
   std::string isa;
   for (const std::string name : {"nonsense", "AVX2", "avx2 ", "neon", "scalar,avx2", " "}) {
     CAPTURE(name);
-    check_error(error, plan_with(name.c_str(), nullptr, error, isa), HEED_ERROR_ISA, {name, "not in this build", "scalar"});
-    check_error(error, plan_with(nullptr, name.c_str(), error, isa), HEED_ERROR_ISA, {name, "not in this build", "scalar"});
+    check_error(error, plan_with(name.c_str(), nullptr, error, isa), HEED_ERROR_ISA,
+                {name, "not in this build", "scalar"});
+    check_error(error, plan_with(nullptr, name.c_str(), error, isa), HEED_ERROR_ISA,
+                {name, "not in this build", "scalar"});
   }
   CHECK(plan_with("", nullptr, error, isa) == HEED_OK);
 }

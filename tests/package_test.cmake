@@ -10,10 +10,13 @@ function(fail)
 endfunction()
 
 function(run)  # in `folder`, without this environment
-  cmake_parse_arguments(PARSE_ARGV 0 run "" "OUTPUT" "COMMAND")
-  execute_process(COMMAND env -i PATH=$ENV{PATH} QEMU_CPU=$ENV{QEMU_CPU} RUN=${QEMU} HEED_REPETITIONS=2 ${run_COMMAND}
+  cmake_parse_arguments(PARSE_ARGV 0 run "" "OUTPUT;EXIT" "COMMAND")
+  if(NOT run_EXIT)
+    set(run_EXIT 0)
+  endif()
+  execute_process(COMMAND env -i PATH=${folder}/bin:$ENV{PATH} QEMU_CPU=$ENV{QEMU_CPU} RUN=${QEMU} HEED_REPETITIONS=2 ${run_COMMAND}
     WORKING_DIRECTORY ${folder} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE errors TIMEOUT 300)
-  if(NOT status EQUAL 0)
+  if(NOT status EQUAL run_EXIT)
     fail("${run_COMMAND} ended with ${status}: ${output}${errors}")
   endif()
   set(${run_OUTPUT} "${output}" PARENT_SCOPE)
@@ -81,6 +84,14 @@ list(LENGTH seen runs)
 math(EXPR twice "2 * ${wanted}")
 if(wanted LESS 2 OR NOT runs EQUAL twice)
   fail("${wanted} archs, each twice, should give ${twice} runs, but bench.json has ${runs}: ${seen}")
+endif()
+
+# A board that gets too hot while it measures.
+file(WRITE ${folder}/bin/vcgencmd "#!/bin/sh\nif [ -e hot.json ]; then echo throttled=0x50000; else echo throttled=0x0; fi\n")
+file(CHMOD ${folder}/bin/vcgencmd PERMISSIONS OWNER_READ OWNER_EXECUTE)
+run(COMMAND ./run.sh --benchmark_filter=/seed/threads:1 --benchmark_min_time=0.001 --benchmark_out=hot.json EXIT 3 OUTPUT said)
+if(NOT said MATCHES "throttled +0x0.*throttled +0x50000")
+  fail("run.sh does not show that the board throttled: ${said}")
 endif()
 file(REMOVE_RECURSE ${elsewhere})
 message(STATUS "ok: ${runs} runs on ${seen}")

@@ -422,6 +422,8 @@ test_pack() {
   for text in MY_MODULE_EMBED_DIM\ 48u MY_MODULE_NUM_HEADS\ 4u my_module_weights cortex-m4 0x64656568; do
     check "the header has $text" grep -qF "$text" "$work/my_module.h"
   done
+  run pack "$data/lecture.safetensors" --num-heads 2 --header "$work/lecture_packed.h"
+  check "the example for firmware is what pack writes" cmp "$work/lecture_packed.h" "$data/../../examples/firmware/lecture_packed.h"
 }
 
 test_pack_usage() {

@@ -33,7 +33,8 @@ std::vector<float> values(size_t n, float scale) {
 }
 
 struct Aligned {
-  explicit Aligned(size_t bytes) : data(std::aligned_alloc(HEED_ALIGNMENT, size_t(heed::align_up(bytes)))), size(bytes) {}
+  explicit Aligned(size_t bytes)
+      : data(std::aligned_alloc(HEED_ALIGNMENT, size_t(heed::align_up(bytes)))), size(bytes) {}
   ~Aligned() { std::free(data); }
   Aligned(const Aligned&) = delete;
   Aligned& operator=(const Aligned&) = delete;
@@ -52,8 +53,7 @@ int run(const Case& c, const char* arch) {
   s.in_proj_bias = heed::tensor(in_bias.data(), {3 * e});
   s.out_proj_weight = heed::tensor(out.data(), {e, e});
   s.out_proj_bias = heed::tensor(out_bias.data(), {e});
-  const heed_config config =
-      heed::Config(e, c.num_heads).batch_first().max_query(c.queries).max_key(c.keys).isa(arch);
+  const heed_config config = heed::Config(e, c.num_heads).batch_first().max_query(c.queries).max_key(c.keys).isa(arch);
   const Aligned weights(heed_weights_bytes(&config)), workspace(heed_workspace_bytes(&config));
   heed::Call call;
   call.query = heed::tensor(x.data(), {1, c.queries, e});

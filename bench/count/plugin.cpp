@@ -120,7 +120,8 @@ std::map<std::string, Function> functions() {
     Function& function = all[begin.function];
     uint64_t count = 0, fused = 0, first = at->first, last = at->first, next = at->first;
     for (; at != instructions.end() && at->first == next && at->second.times == begin.times &&
-           at->second.function == begin.function; ++at) {
+           at->second.function == begin.function;
+         ++at) {
       ++count;
       fused += at->second.fused;
       last = at->first;
@@ -143,7 +144,8 @@ void finish(qemu_plugin_id_t, void*) {
   for (const auto& [name, f] : functions()) {
     if (f.times == 0) continue;
     std::fprintf(file, "%" PRIu64 " %" PRIu64 " %s\n", f.times, f.fused, name.c_str());
-    std::fprintf(file, "loop %" PRIu64 " 0x%" PRIx64 " 0x%" PRIx64 " %s\n", f.loop_times, f.first, f.last, name.c_str());
+    std::fprintf(file, "loop %" PRIu64 " 0x%" PRIx64 " 0x%" PRIx64 " %s\n", f.loop_times, f.first, f.last,
+                 name.c_str());
   }
   std::fclose(file);
 }

@@ -9,7 +9,7 @@ debian_suite=bookworm
 
 debian_arch() { if [[ $1 == rpi2-32 ]]; then echo armhf; else echo arm64; fi; }
 
-# from_debian DIR ARCH WORDS... -- ARGUMENT...: apt-get with the lists of one suite, in DIR.
+# from_debian DIR ARCH ARGUMENT...: apt-get with the lists of one suite, in DIR.
 from_debian() {
   local dir=$PWD/$1 arch=$2 uri
   shift 2
@@ -34,11 +34,10 @@ need_static_benchmark() {  # BOARD ARCH
     rm -rf "$dir"
     mkdir -p "$dir/source"
     step "$dir.log" "$1: fetch Google Benchmark's source" -- from_debian "$dir" "$(dpkg --print-architecture)" \
-      source --download-only benchmark || return 1
+      source --download-only benchmark || return 77
     tar -xzf "$dir"/benchmark_*.orig.tar.gz -C "$dir/source" --strip-components=1
   fi
   if [[ -f $stage/lib/libbenchmark.a ]]; then return 0; fi
-  # -UNDEBUG would make the JSON say "debug"; tests would want GoogleTest.
   step "$dir.$2.log" "$1: build Google Benchmark" -- build_benchmark "$1" "$dir/source" "$dir/$2" "$stage"
 }
 
@@ -54,7 +53,7 @@ need_static_png() {  # BOARD ARCH
   if [[ -n $(find "$dir/usr" -name libpng16.a 2>/dev/null) ]]; then return 0; fi
   rm -rf "$dir"
   mkdir -p "$dir"
-  step "$dir.log" "$1: fetch libpng and zlib" -- from_debian "$dir" "$2" download "libpng-dev:$2" "zlib1g-dev:$2" || return 1
+  step "$dir.log" "$1: fetch libpng and zlib" -- from_debian "$dir" "$2" download "libpng-dev:$2" "zlib1g-dev:$2" || return 77
   for deb in "$dir"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
 }
 
@@ -68,13 +67,13 @@ build_package() {  # BOARD ARCH DIR
     cmake --build "$3" -j "$jobs" --target heed_bench heed_tool
 }
 
-# make_package BOARD: build/boards/heed-BOARD.tar.gz.
+# make_package BOARD: build/boards/heed-BOARD.tar.gz. 77: this machine's mirror does not give what it takes.
 make_package() {
   local arch dir=build/boards/package-$1 strip=aarch64-linux-gnu-strip name=heed-$1 version
   arch=$(debian_arch "$1")
   if [[ $arch == armhf ]]; then strip=arm-linux-gnueabihf-strip; fi
   need_static_benchmark "$1" "$arch" && need_static_png "$1" "$arch" &&
-    step "$dir.log" "$1: build heed_bench and heed" -- build_package "$1" "$arch" "$dir" || return 1
+    step "$dir.log" "$1: build heed_bench and heed" -- build_package "$1" "$arch" "$dir" || return
   rm -rf "build/boards/$name"
   mkdir -p "build/boards/$name"
   "$strip" -o "build/boards/$name/heed_bench" "$dir/bench/heed_bench"
@@ -92,12 +91,15 @@ need_package() {
 
 # package BOARD: makes it, and runs it where none of this repository's files are. A line of the table.
 package() {
-  local start=$SECONDS result=pass p=0 f=0 s=0 qemu="qemu-aarch64"
+  local start=$SECONDS result=pass p=0 f=0 s=0 made=0 qemu="qemu-aarch64"
   if [[ $1 == rpi2-32 ]]; then qemu="qemu-arm"; fi
-  if ! make_package "$1"; then
+  make_package "$1" || made=$?
+  if ((made == 77)); then
+    result=skipped s=1
+  elif ((made != 0)); then
     result="no build" f=1
   elif [[ $(uname -m) != x86_64 ]]; then
-    s=1
+    result=skipped s=1  # made, but not run
   elif step "build/boards/smoke-$1.log" "$1: run the package under qemu" -- env QEMU_CPU="$(core_of "$1")" \
     cmake -DPACKAGE="$PWD/build/boards/heed-$1.tar.gz" -DQEMU="$qemu" -P tests/package_test.cmake; then
     p=1
@@ -110,6 +112,6 @@ package() {
 package_word() {
   need_package "$1"
   package "$1"
-  close_parts
+  close_parts || return
   say "build/boards/heed-$1.tar.gz: copy it to the board, unpack it, ./run.sh"
 }

@@ -255,6 +255,12 @@ HEED_NODISCARD heed_status heed_weights_pack(const heed_plan *plan,
 HEED_NODISCARD heed_status heed_weights_verify(const heed_plan *plan, const void *weights,
                                                size_t bytes, heed_error *error);
 
+/* For which configuration were these bytes packed? Looks at their header and number alone, so
+ * heed_weights_verify comes next. *config is that of heed_config_default with embed_dim,
+ * num_heads, bias, add_bias_kv, kdim and vdim set; the limits are the caller's. */
+HEED_NODISCARD heed_status heed_weights_config(const void *weights, size_t bytes,
+                                               heed_config *config, heed_error *error);
+
 /* ---- run ----------------------------------------------------------------------- */
 
 /* Which keys a query may see, by formula. Query i of L sees keys 0 .. i + offset of S.

@@ -149,12 +149,49 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& o) {
   return compare;
 }
 
+// The packed bytes are the same for every target; what is checked is the name.
+constexpr const char* kTargets[] = {"any",          "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55",
+                                    "raspi3b-bare", "rpi2-32",   "rpi3",      "rpi4",       "rpi5"};
+
+CLI::App* add_pack(CLI::App& app, PackOptions& o) {
+  CLI::App* pack =
+      app.add_subcommand("pack", "Weights for a device, which reads them in place: from flash, without a copy");
+  pack->add_option("FILE", o.weights, "Weights of the module, a state_dict")->required()->type_name("FILE.safetensors");
+  pack->add_option("--num-heads", o.num_heads, "Heads; the file does not say")->required()->type_name("H");
+  pack->add_option("--prefix", o.prefix, "What stands before in_proj_weight, such as self_attn. (default: found)")
+      ->type_name("TEXT");
+  std::vector<std::pair<std::string, std::string>> targets;
+  for (const char* name : kTargets) targets.push_back({name, name});
+  add_choice<std::string>(
+      *pack, "--target", o.target, targets,
+      "The board (default: any). Its name goes into the header; the packed bytes are the same on all");
+  pack->add_option("--header", o.header, "As a C header, to be compiled in")->type_name("NAME.h");
+  pack->add_option("--output", o.output, "As a file, see docs/blob.md")->type_name("NAME.heed");
+  return pack;
+}
+
+void check_pack(const PackOptions& o) {
+  if (o.header.empty() == o.output.empty()) throw CLI::ValidationError("pack", "needs either --header or --output");
+}
+
+CLI::App* add_unpack(CLI::App& app, UnpackOptions& o) {
+  CLI::App* unpack = app.add_subcommand("unpack", "The state_dict that heed pack took, bit for bit");
+  unpack->add_option("FILE", o.input, "What heed pack --output wrote")->required()->type_name("FILE.heed");
+  unpack->add_option("--output", o.output, "The state_dict, under PyTorch's names")
+      ->required()
+      ->type_name("OUT.safetensors");
+  unpack->add_option("--prefix", o.prefix, "What to put before each name, such as self_attn.")->type_name("TEXT");
+  return unpack;
+}
+
 struct Options {
   DemoOptions demo;
   RunOptions run;
   PlanOptions plan;
   BenchOptions bench;
   CompareOptions compare;
+  PackOptions pack;
+  UnpackOptions unpack;
 };
 
 void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
@@ -164,10 +201,13 @@ void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
   const CLI::App* on_bench = add_bench(app, o.bench);
   const CLI::App* on_info = app.add_subcommand("info", "The archs in this build and on this CPU");
   const CLI::App* on_compare = add_compare(app, o.compare);
+  const CLI::App* on_pack = add_pack(app, o.pack);
+  const CLI::App* on_unpack = add_unpack(app, o.unpack);
   if (argc < 2) throw CLI::CallForHelp();
   app.parse(argc, argv);
   if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
   if (on_run->parsed()) check_run(o.run);
+  if (on_pack->parsed()) check_pack(o.pack);
 
   if (on_demo->parsed()) demo(o.demo);
   if (on_run->parsed()) run(o.run);
@@ -175,6 +215,8 @@ void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
   if (on_bench->parsed()) bench(o.bench);
   if (on_info->parsed()) info();
   if (on_compare->parsed()) compare(o.compare);
+  if (on_pack->parsed()) pack(o.pack);
+  if (on_unpack->parsed()) unpack(o.unpack);
 }
 
 }  // namespace

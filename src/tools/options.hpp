@@ -54,6 +54,18 @@ struct CompareOptions {
   std::optional<double> tolerance;
 };
 
+struct PackOptions {
+  std::string weights;
+  std::optional<std::string> prefix;
+  std::uint32_t num_heads = 0;
+  std::string target = "any";
+  std::string header, output;  // one of them
+};
+
+struct UnpackOptions {
+  std::string input, output, prefix;
+};
+
 // Each throws Failure for bad input.
 void demo(const DemoOptions& options);
 void run(const RunOptions& options);
@@ -61,6 +73,8 @@ void plan(const PlanOptions& options);
 void bench(const BenchOptions& options);
 void info();
 void compare(const CompareOptions& options);
+void pack(const PackOptions& options);
+void unpack(const UnpackOptions& options);
 
 // Parses and runs; the exit code is 0, or 2 for wrong usage.
 int command_line(int argc, char** argv);

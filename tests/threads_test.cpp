@@ -81,7 +81,7 @@ TEST_CASE("all threads of a pool work at the same time, the calling one too", "[
     for (uint32_t spin : kSpins) {
       ThreadPool pool;
       start(pool, threads, spin);
-      for (int i = 0; i < 20; ++i) {
+      for (int i = 0; i < (quick() ? 3 : 20); ++i) {
         Meeting meeting(threads);
         ThreadPool::parallel_for(&pool, threads, Meeting::join, &meeting);
         CHECK(meeting.arrived == threads);
@@ -113,6 +113,7 @@ TEST_CASE("eight callers share one plan, its packed weights and one pool", "[thr
   Random random(82);
   const Problem p = layer(random);
   const Answer want = solve(p, Options("scalar"));
+  const uint32_t calls = quick() ? 3 : 20;
   ThreadPool pool;
   start(pool, 3);
   Runner shared(p, on(pool));
@@ -122,13 +123,13 @@ TEST_CASE("eight callers share one plan, its packed weights and one pool", "[thr
   std::atomic<uint32_t> right{0};
   std::vector<std::thread> threads;
   for (const std::unique_ptr<Runner>& r : callers)
-    threads.emplace_back([&shared, &right, &r] {
-      for (int i = 0; i < 20; ++i)
+    threads.emplace_back([&shared, &right, &r, calls] {
+      for (uint32_t i = 0; i < calls; ++i)
         right += heed_forward(shared.plan, shared.packed->data(), &r->call, r->workspace->data(),
                               r->workspace->bytes(), &r->error) == HEED_OK;
     });
   for (std::thread& t : threads) t.join();
-  CHECK(right == 8 * 20);
+  CHECK(right == 8 * calls);
   for (const std::unique_ptr<Runner>& r : callers) CHECK(same_bits(want.output, r->output()));
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <utility>
 
 #include "core/choice.hpp"
 #include "heed/cost.hpp"
@@ -22,10 +24,12 @@ std::string percent(double part, double whole) { return text(uint64_t(100 * part
 
 // 1234567 as 1.23 million, and so on.
 std::string rounded(double n) {
+  constexpr std::pair<double, const char*> kUnits[] = {{1e9, " billion"}, {1e6, " million"}, {1e3, " thousand"}};
+  const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [n](const auto& u) { return n >= u.first; });
+  const bool small = unit == std::end(kUnits);
   char digits[32];
-  const bool thousands = n < 1e6, millions = n < 1e9;
-  std::snprintf(digits, sizeof digits, "%.3g", n / (thousands ? n < 1e3 ? 1 : 1e3 : millions ? 1e6 : 1e9));
-  return text(digits, thousands ? n < 1e3 ? "" : " thousand" : millions ? " million" : " billion");
+  std::snprintf(digits, sizeof digits, "%.3g", small ? n : n / unit->first);
+  return text(digits, small ? "" : unit->second);
 }
 
 // Positions that queries before `row` see, if the last query sees all.
@@ -134,14 +138,14 @@ Reason attention(const heed_plan& p) {
   const Geometry& g = p.geometry;
   const Tiles& t = p.kernels->tiles;
   const uint64_t blocks = (g.max_slots() - 1) / kKeyBlock + 1;
-  const double kept = double(p.workspace.finite - p.workspace.scores);
+  const uint64_t kept = p.workspace.finite - p.workspace.scores;
   const double all = double(g.num_heads) * g.max_query * double(g.max_slots()) * sizeof(float);
   return {"attention",
           text("tiles of ", counted(t.attend_rows, "key"), " (features of v) x ", registers_of(p, t.attend_registers),
                " queries; ", counted(blocks, "block"), " of up to ", kKeyBlock, " keys",
                blocks == 1 ? ", so the softmax needs no correction" : ", between which the softmax is corrected",
-               "; the scores of one block are kept, ", rounded(kept), " bytes a slice",
-               all > kept ? text(", not all ", rounded(all)) : "")};
+               "; the scores of one block are kept, ", kept, " bytes a slice",
+               all > double(kept) ? text(", not all ", rounded(all)) : "")};
 }
 
 Reason causal(const heed_plan& p, const Groups& groups) {

@@ -77,13 +77,28 @@ struct Attend {
     return !b.dense || p.g.mask.data || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
-  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes).
-  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position,
-                                            uint32_t keys, float* terms) {
-    const uint32_t rows = p.rows_of(j);
-    for (uint32_t i = 0; i < uint32_t(W); ++i)
-      for (uint32_t q = 0; q < uint32_t(W); ++q)
-        terms[i * W + q] = q < rows && i < keys ? mask_term(p.g, p.row + j * W + q, position + i) : 0.0f;
+  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes). Lanes
+  // past the last query repeat it.
+  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* terms) {
+    const AttendArgs& g = p.g;
+    const uint32_t first = p.row + j * uint32_t(W), last = p.rows_of(j) - 1;
+    if (g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
+      for (uint32_t i = 0; i < uint32_t(W); ++i)
+        for (uint32_t q = 0; q < uint32_t(W); ++q)
+          terms[i * W + q] = i < keys ? mask_term(g, first + (q < last ? q : last), position + i) : 0.0f;
+      return;
+    }
+    V r[W];
+    HEED_UNROLL for (int q = 0; q < W; ++q) {
+      const ptrdiff_t at = ptrdiff_t(first + (uint32_t(q) < last ? uint32_t(q) : last)) * g.mask.row_stride +
+                           ptrdiff_t(position - g.slots);
+      r[q] = g.mask.is_float ? S::load(static_cast<const float*>(g.mask.data) + at)
+                             : S::choose_by_bytes(static_cast<const uint8_t*>(g.mask.data) + at,
+                                                  S::set(g.mask.hides ? 0.0f : kHidden),
+                                                  S::set(g.mask.hides ? kHidden : 0.0f));
+    }
+    S::transpose(r);
+    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(terms + i * W, r[i]);
   }
 
   // Hides what register j's queries may not see; raises *max to the largest score left.

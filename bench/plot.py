@@ -7,6 +7,7 @@ far the slowest call is from the usual one. Colours are Okabe and Ito's, and mar
 """
 import json
 import os
+import re
 import statistics
 import sys
 
@@ -33,7 +34,7 @@ class Results:
         self.context, self.runs = data["context"], {}
         for entry in data["benchmarks"]:
             if entry.get("run_type") == "iteration" and not entry.get("error_occurred"):
-                self.runs.setdefault(entry["run_name"].replace("/manual_time", ""), []).append(entry)
+                self.runs.setdefault(re.split("/min_time:|/manual_time", entry["run_name"])[0], []).append(entry)
         archs = [a for a in self.context["archs"].split() if f"peak/{a}" in self.runs]
         if not archs:
             raise SystemExit(f"plot: {path}: no arch with a measured peak")

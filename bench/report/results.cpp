@@ -15,10 +15,9 @@ double unit(const std::string& name, const std::string& path) {
   throw std::runtime_error(path + ": unknown time unit \"" + name + "\"");
 }
 
-std::string short_name(std::string name) {
-  const std::string suffix = "/manual_time";
-  if (const size_t at = name.find(suffix); at != std::string::npos) name.erase(at, suffix.size());
-  return name;
+// Without what Google Benchmark adds.
+std::string short_name(const std::string& name) {
+  return name.substr(0, std::min(name.find("/min_time:"), name.find("/manual_time")));
 }
 
 void add(Results& r, const Json& entry) {

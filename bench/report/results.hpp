@@ -26,7 +26,7 @@ struct Series {
 struct Results {
   std::string path;
   nlohmann::json context;
-  std::vector<std::string> names;  // sorted, without Google Benchmark's "/manual_time"
+  std::vector<std::string> names;  // sorted, without what Google Benchmark adds
   std::map<std::string, Series> series;
 };
 

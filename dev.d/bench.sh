@@ -81,7 +81,8 @@ bench_latency() {
 # COMMAND...: bound to the last core that this shell may use, where that can be asked for.
 on_last_core() {
   local core
-  if has taskset: && core=$(taskset -cp $$ 2>/dev/null) && core=${core##*[ ,-]} && taskset -c "$core" true 2>/dev/null; then
+  if has taskset: && core=$(taskset -cp $$ 2>/dev/null) && core=${core##*[ ,-]} &&
+    taskset -c "$core" true 2>/dev/null; then
     taskset -c "$core" "$@"
   else
     "$@"
@@ -97,8 +98,8 @@ bench_venv() {
     mkdir -p build
     step build/venv.log "PyTorch: a virtual environment" -- python3 -m venv "$dir"
   fi
-  if "$dir/bin/python" -c "import importlib.metadata as m
-assert m.version('torch').split('+')[0] == '2.13.0' and m.version('numpy') and m.version('matplotlib')" 2>/dev/null; then
+  if "$dir/bin/python" -c "from importlib.metadata import version
+assert version('torch').split('+')[0] == '2.13.0' and version('numpy') and version('matplotlib')" 2>/dev/null; then
     return 0
   fi
   step build/venv.log "PyTorch: pip install" -- "$dir/bin/pip" install torch==2.13.0 numpy matplotlib
@@ -126,12 +127,11 @@ bench_plot() {
 }
 
 bench_tables() {
-  local document peers=()
+  local document
   [[ -f $bench_dir/results.json ]] || die "$bench_dir/results.json is missing: first ./dev bench"
   [[ -f $bench_dir/peers.json ]] || die "$bench_dir/peers.json is missing: first ./dev bench peers"
-  peers=(--peers "$bench_dir/peers.json")
   bench_build heed_bench_report
   for document in README.md docs/performance.md; do
-    "$bench_dir/bench/heed_bench_report" insert "$document" "$bench_dir/results.json" "${peers[@]}"
+    "$bench_dir/bench/heed_bench_report" insert "$document" "$bench_dir/results.json" --peers "$bench_dir/peers.json"
   done
 }

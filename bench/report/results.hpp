@@ -13,7 +13,7 @@ using Values = std::vector<double>;
 // Of a case; an entry for each repetition.
 struct Series {
   std::string error;  // not empty: it could not be measured
-  Values seconds;
+  Values seconds;     // of a call
   std::map<std::string, Values> counters;
 
   // Empty if there is no such counter.

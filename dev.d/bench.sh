@@ -55,10 +55,11 @@ bench_run() {
     --benchmark_repetitions=$bench_repetitions --benchmark_enable_random_interleaving=true \
     --benchmark_min_time=0.05 --benchmark_display_aggregates_only=true \
     --benchmark_context=commit="$(git describe --always --dirty 2>/dev/null || echo unknown)" "$@" || status=$?
-  if [[ ! -s $new ]]; then return $status; fi
+  # Nothing was measured: only names were listed, or the results went elsewhere.
+  if [[ ! -s $new ]] || ! grep -q '"run_type": "iteration"' "$new"; then return $status; fi
+  "$bench_dir/bench/heed_bench_report" table "$new" >"$bench_dir/results.md" || return
   if [[ -f $results ]]; then mv "$results" "$bench_dir/previous.json"; fi
   mv "$new" "$results"
-  "$bench_dir/bench/heed_bench_report" table "$results" >"$bench_dir/results.md" || return
   if (($# == 0)); then bench_latency; fi
   say "$results, and as Markdown $bench_dir/results.md"
   return $status

@@ -79,7 +79,8 @@ typedef enum heed_status {
   HEED_ERROR_OUTPUT = 40,     /* the output tensor has the wrong rank or shape */
   HEED_ERROR_ATTN_WEIGHTS = 41, /* the attention weights tensor has the wrong rank or shape */
   HEED_ERROR_STRIDE = 42,     /* elements of a row do not lie side by side */
-  HEED_ERROR_OPTION = 43      /* an option is outside of its enumeration */
+  HEED_ERROR_OPTION = 43,     /* an option is outside of its enumeration */
+  HEED_ERROR_FEATURE = 44     /* this build was configured without it: HEED_WITH_...=OFF */
 } heed_status;
 
 /* Why a call was refused: one sentence, what was expected and what came.

@@ -1,10 +1,11 @@
 // attention.cpp - runs a checked job: batch entry by batch entry, in slices.
 //
-// A slice works either on some of the heads, or on some of the tokens of all heads:
+// Heads come in groups, whose keys, values and queries are projected together. A slice works
+// either on some of the groups, or on some of the tokens of all groups:
 //
-//   heads    every slice projects and attends its own heads; one parallel step
-//   tokens   for as many heads at a time as there are slices: all slices project keys and
-//            values, then all attend; two steps per turn. For few heads, and for averaged
+//   heads    every slice projects and attends its own groups; one parallel step
+//   tokens   for as many groups at a time as there are slices: all slices project keys and
+//            values, then all attend; two steps per turn. For few groups, and for averaged
 //            weights, which are summed over heads in order.
 //
 // The output projection is one more step, in slices of tokens. What is computed for a query
@@ -23,7 +24,7 @@ struct Entry {
   uint32_t slots, positions;           // as in AttendArgs
   const uint8_t* visible = nullptr;    // per position
   const float* position_bias = nullptr;
-  uint32_t first_head = 0, heads = 0;  // of the turn, when slices share tokens
+  uint32_t first_group = 0, groups = 0;  // of the turn, when slices share tokens
 
   Entry(const Job& j, uint32_t entry)
       : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
@@ -118,29 +119,39 @@ void find_positions(Entry& e) {
     if (!visible[j]) e.visible = visible;
 }
 
-// ---- keys and values of one head ---------------------------------------------------------
+// ---- keys and values of a group ---------------------------------------------------------
 
-void store_slots(const Entry& e, uint32_t head, float* k, float* v) {
+// Heads [first, last), and where their features are.
+struct Group {
+  uint32_t first, last, head_dim;
+  Group(const Entry& e, uint32_t group)
+      : first(group * e.g.group), last(first + e.g.group), head_dim(e.g.head_dim) {
+    if (last > e.g.num_heads) last = e.g.num_heads;
+  }
+  uint32_t first_feature() const { return first * head_dim; }
+  uint32_t features() const { return (last - first) * head_dim; }
+};
+
+void store_slots(const Entry& e, const Group& group, float* k, float* v) {
   const WeightsLayout& layout = e.job.plan->weights;
-  const uint32_t d = e.g.head_dim;
-  const float* bias_k = e.packed(layout.bias_k) + head * d;
-  const float* bias_v = e.packed(layout.bias_v) + head * d;
+  const float* bias_k = e.packed(layout.bias_k) + group.first_feature();
+  const float* bias_v = e.packed(layout.bias_v) + group.first_feature();
   for (uint32_t slot = 0; slot < e.slots; ++slot) {
     const bool learned = slot == 0 && e.g.add_bias_kv;
-    for (uint32_t i = 0; i < d; ++i) {
+    for (uint32_t i = 0; i < group.features(); ++i) {
       k[slot * e.w.k_stride + i] = learned ? bias_k[i] : 0.0f;
       v[slot * e.w.v_stride + i] = learned ? bias_v[i] : 0.0f;
     }
   }
 }
 
-ProjectArgs head_projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t depth, uint32_t head) {
+ProjectArgs projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t depth, const Group& group) {
   ProjectArgs p{};
   p.panels = e.packed(panels);
   p.bias = e.g.bias ? e.packed(bias) : nullptr;
   p.depth = depth;
-  p.first = head * e.g.head_dim;
-  p.last = p.first + e.g.head_dim;
+  p.first = group.first_feature();
+  p.last = p.first + group.features();
   return p;
 }
 
@@ -148,14 +159,14 @@ ProjectArgs head_projection(const Entry& e, uint64_t panels, uint64_t bias, uint
 // it. The last block takes what is left, rather than leave a few rows with tiles of their own.
 uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlock ? left : kQueryBlock; }
 
-// Positions [first, last) of `head` into slice i's k and v.
-void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t first, uint32_t last) {
+// Positions [first, last) of `group` into slice i's k and v.
+void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_t first, uint32_t last) {
   if (first >= last) return;
   const WeightsLayout& layout = e.job.plan->weights;
   float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
-  if (first == 0) store_slots(e, head, k, v);
-  ProjectArgs pk = head_projection(e, layout.k, layout.k_bias, e.g.kdim, head);
-  ProjectArgs pv = head_projection(e, layout.v, layout.v_bias, e.g.vdim, head);
+  if (first == 0) store_slots(e, group, k, v);
+  ProjectArgs pk = projection(e, layout.k, layout.k_bias, e.g.kdim, group);
+  ProjectArgs pv = projection(e, layout.v, layout.v_bias, e.g.vdim, group);
   pk.a_stride = e.job.key.row;
   pv.a_stride = e.job.value.row;
   pk.c_stride = ptrdiff_t(e.w.k_stride);
@@ -174,12 +185,18 @@ void project_keys_values(const Entry& e, uint32_t head, uint32_t i, uint32_t fir
 
 // ---- queries -----------------------------------------------------------------------------
 
-// Whether each key block of v is free of NaN and infinities. Only where masks differ between
-// queries (or heads) can a value be hidden from one and seen by another; there 0 * NaN must
-// not happen.
-const uint8_t* find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
-  const bool rows_differ = e.job.queries > 1 && (e.job.causal || e.job.mask.data);
-  if (!rows_differ && e.job.mask_head == 0) return nullptr;
+// Only where masks differ between queries (or heads) can a value be hidden from one and seen
+// by another; there 0 * NaN must not happen.
+bool may_hide_values(const Entry& e) {
+  return e.job.mask_head != 0 || (e.job.queries > 1 && (e.job.causal || e.job.mask.data));
+}
+
+// Slice i's byte per key block: is the head's v free of NaN and infinities there?
+uint8_t* finite_blocks(const Entry& e, const Group& group, uint32_t head, uint32_t i) {
+  return e.slice(i) + e.w.finite + (head - group.first) * ((e.positions + kKeyBlock - 1) / kKeyBlock);
+}
+
+void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
   for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
     const uint32_t end = e.positions - b < kKeyBlock ? e.positions : b + kKeyBlock;
     uint32_t bad = 0;
@@ -194,24 +211,24 @@ const uint8_t* find_finite(const Entry& e, const float* v, ptrdiff_t stride, uin
     }
     finite[b / kKeyBlock] = bad == 0;
   }
-  return finite;
 }
 
 // What all blocks of queries of a head have in common; `kv` is the slice that holds k and v.
-AttendArgs head_args(const Entry& e, uint32_t head, uint32_t i, uint32_t kv) {
+AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv) {
   AttendArgs a{};
   if (e.g.projects()) {
-    a.k = e.floats(kv, e.w.k);
-    a.v = e.floats(kv, e.w.v);
+    a.k = e.floats(kv, e.w.k) + (head - group.first) * e.g.head_dim;
+    a.v = e.floats(kv, e.w.v) + (head - group.first) * e.g.value_dim;
     a.k_stride = ptrdiff_t(e.w.k_stride);
     a.v_stride = ptrdiff_t(e.w.v_stride);
   } else {
-    const uint32_t group = head / (e.g.num_heads / e.g.num_kv_heads);
-    a.k = e.job.key.at(e.n, group, 0);
-    a.v = e.job.value.at(e.n, group, 0);
+    const uint32_t shared = head / (e.g.num_heads / e.g.num_kv_heads);
+    a.k = e.job.key.at(e.n, shared, 0);
+    a.v = e.job.value.at(e.n, shared, 0);
     a.k_stride = e.job.key.row;
     a.v_stride = e.job.value.row;
   }
+  if (may_hide_values(e)) a.finite = finite_blocks(e, group, head, i);
   a.head_dim = e.g.head_dim;
   a.value_dim = e.g.value_dim;
   a.slots = e.slots;
@@ -219,7 +236,6 @@ AttendArgs head_args(const Entry& e, uint32_t head, uint32_t i, uint32_t kv) {
   a.scale = e.job.scale * kLog2e;
   a.visible = e.visible;
   a.position_bias = e.position_bias;
-  a.finite = find_finite(e, a.v, a.v_stride, e.slice(i) + e.w.finite);
   a.causal = e.job.causal;
   a.mask = e.job.mask;
   a.fully_masked = e.job.fully_masked;
@@ -239,56 +255,87 @@ const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
   return static_cast<const unsigned char*>(job.mask.data) + at * (job.mask.is_float ? ptrdiff_t(sizeof(float)) : 1);
 }
 
-// Queries [first, last) of `head`, projected (MHA) or where they lie (SDPA).
-void attend_queries(const Entry& e, uint32_t head, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
-  if (first >= last) return;
+// A caller's rows of one head are new to the cache, and too short for it to see a pattern.
+enum class Access { kRead, kWrite };
+template <Access access>
+void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
+  constexpr uint32_t kLine = HEED_ALIGNMENT / sizeof(float);
+  for (uint32_t r = 0; r < rows; ++r, row += stride)
+    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(row + i, access == Access::kWrite, 2);
+}
+
+void project_queries(const Entry& e, const Group& group, uint32_t i, uint32_t row, uint32_t rows) {
+  const WeightsLayout& layout = e.job.plan->weights;
+  ProjectArgs p = projection(e, layout.q, layout.q_bias, e.g.embed_dim, group);
+  p.a = e.job.query.at(e.n, 0, row);
+  p.a_stride = e.job.query.row;
+  p.c = e.floats(i, e.w.q);
+  p.c_stride = ptrdiff_t(e.w.k_stride);
+  p.rows = rows;
+  e.job.plan->kernels->project(p);
+}
+
+// A block of queries, from `row` on, of one head: projected (MHA), or where they lie (SDPA).
+void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv, uint32_t row,
+                  uint32_t rows) {
   const Job& job = e.job;
-  AttendArgs a = head_args(e, head, i, kv);
-  for (uint32_t row = first; row < last; row += kQueryBlock) {
-    a.rows = last - row < kQueryBlock ? last - row : kQueryBlock;
-    if (e.g.projects()) {
-      ProjectArgs p = head_projection(e, job.plan->weights.q, job.plan->weights.q_bias, e.g.embed_dim, head);
-      p.a = job.query.at(e.n, 0, row);
-      p.a_stride = job.query.row;
-      p.c = e.floats(i, e.w.q);
-      p.c_stride = ptrdiff_t(e.w.k_stride);
-      p.rows = a.rows;
-      job.plan->kernels->project(p);
-      a.q = p.c;
-      a.q_stride = p.c_stride;
-      a.out = e.heads_row(row) + head * e.g.value_dim;
-      a.out_stride = ptrdiff_t(e.w.heads_stride);
-    } else {
-      a.q = job.query.at(e.n, head, row);
-      a.q_stride = job.query.row;
-      a.out = job.output.at(e.n, head, row);
-      a.out_stride = job.output.row;
+  AttendArgs a = head_args(e, group, head, i, kv);
+  a.rows = rows;
+  if (e.g.projects()) {
+    a.q = e.floats(i, e.w.q) + (head - group.first) * e.g.head_dim;
+    a.q_stride = ptrdiff_t(e.w.k_stride);
+    a.out = e.heads_row(row) + head * e.g.value_dim;
+    a.out_stride = ptrdiff_t(e.w.heads_stride);
+  } else {
+    a.q = job.query.at(e.n, head, row);
+    a.q_stride = job.query.row;
+    a.out = job.output.at(e.n, head, row);
+    a.out_stride = job.output.row;
+    prefetch<Access::kWrite>(a.out, a.out_stride, rows, e.g.value_dim);
+  }
+  a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
+  if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
+  if (job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
+  job.plan->kernels->attend(a);
+}
+
+// Queries [first, last) of a group.
+void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
+  if (first >= last) return;
+  if (may_hide_values(e)) {
+    for (uint32_t h = group.first; h < group.last; ++h) {
+      const AttendArgs a = head_args(e, group, h, i, kv);
+      find_finite(e, a.v, a.v_stride, finite_blocks(e, group, h, i));
     }
-    a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
-    if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
-    if (job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
-    job.plan->kernels->attend(a);
+  }
+  for (uint32_t row = first; row < last; row += kQueryBlock) {
+    const uint32_t rows = last - row < kQueryBlock ? last - row : kQueryBlock, next = row + rows;
+    if (e.g.projects()) project_queries(e, group, i, row, rows);
+    else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
+                                 last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);
+    for (uint32_t h = group.first; h < group.last; ++h) attend_block(e, group, h, i, kv, row, rows);
   }
 }
 
 // ---- steps -------------------------------------------------------------------------------
 
-void own_heads(const Entry& e, uint32_t i) {
-  for (uint32_t h = e.part(e.g.num_heads, i); h < e.part(e.g.num_heads, i + 1); ++h) {
-    if (e.g.projects()) project_keys_values(e, h, i, 0, e.positions);
-    attend_queries(e, h, i, i, 0, e.job.queries);
+void own_groups(const Entry& e, uint32_t i) {
+  for (uint32_t j = e.part(e.g.groups(), i); j < e.part(e.g.groups(), i + 1); ++j) {
+    const Group group(e, j);
+    if (e.g.projects()) project_keys_values(e, group, i, 0, e.positions);
+    attend_queries(e, group, i, i, 0, e.job.queries);
   }
 }
 
 void shared_keys_values(const Entry& e, uint32_t i) {
-  for (uint32_t h = 0; h < e.heads; ++h)
-    project_keys_values(e, e.first_head + h, h, e.part(e.positions, i), e.part(e.positions, i + 1));
+  for (uint32_t j = 0; j < e.groups; ++j)
+    project_keys_values(e, Group(e, e.first_group + j), j, e.part(e.positions, i), e.part(e.positions, i + 1));
 }
 
 void shared_queries(const Entry& e, uint32_t i) {
   const uint32_t blocks = (e.job.queries + kPanel - 1) / kPanel, end = e.part(blocks, i + 1) * kPanel;
-  for (uint32_t h = 0; h < e.heads; ++h)
-    attend_queries(e, e.first_head + h, i, h, e.part(blocks, i) * kPanel,
+  for (uint32_t j = 0; j < e.groups; ++j)
+    attend_queries(e, Group(e, e.first_group + j), i, j, e.part(blocks, i) * kPanel,
                    end < e.job.queries ? end : e.job.queries);
 }
 
@@ -310,22 +357,22 @@ void project_output(const Entry& e, uint32_t i) {
   }
 }
 
-// Heads split evenly enough to keep every slice busy, and no sum over heads is wanted.
+// Groups split evenly enough to keep every slice busy, and no sum over heads is wanted.
 bool split_heads(const Entry& e) {
   if (e.g.slices == 1) return true;
-  const uint32_t turns = (e.g.num_heads + e.g.slices - 1) / e.g.slices;
-  const bool even = uint64_t(turns) * e.g.slices * 10 <= uint64_t(e.g.num_heads) * 11;
+  const uint32_t turns = (e.g.groups() + e.g.slices - 1) / e.g.slices;
+  const bool even = uint64_t(turns) * e.g.slices * 10 <= uint64_t(e.g.groups()) * 11;
   return even && !(e.job.need_weights && e.job.average);
 }
 
 void run_entry(Entry& e) {
   find_positions(e);
   if (split_heads(e)) {
-    parallel(e, own_heads);
+    parallel(e, own_groups);
   } else {
-    for (uint32_t h = 0; h < e.g.num_heads; h += e.heads) {
-      e.first_head = h;
-      e.heads = e.g.num_heads - h < e.g.slices ? e.g.num_heads - h : e.g.slices;
+    for (uint32_t j = 0; j < e.g.groups(); j += e.groups) {
+      e.first_group = j;
+      e.groups = e.g.groups() - j < e.g.slices ? e.g.groups() - j : e.g.slices;
       if (e.g.projects()) parallel(e, shared_keys_values);
       parallel(e, shared_queries);
     }

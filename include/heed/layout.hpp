@@ -12,9 +12,10 @@
 //
 //   [visible S'][key bias S'][heads L x H*D]        what all slices share
 //   then per slice, 64-byte aligned:
-//   [k S' x D][v S' x Dv]                           one head's projected keys and values
-//   [q 48 x D][q^T D x 48][o^T Dv x 48]             one block of queries
-//   [scores 128 x 48][finite S' / 128]              one block of keys
+//   [k S' x g D][v S' x g D]                        keys and values of a group of g heads
+//   [q 48 x g D]                                    one block of their queries
+//   [q^T D x 48][o^T Dv x 48]                       the same for one head, lanes are queries
+//   [scores 128 x 48][finite g x S' / 128]          one block of keys
 //
 // Nothing here depends on the arch, and nothing on L * S.
 #pragma once
@@ -39,16 +40,28 @@ constexpr uint64_t row_stride(uint64_t columns) {
   return n % 1024 == 0 ? n + 16 : n;
 }
 
+// How many heads are projected at a time: as few as fill whole panels, or edges of panels
+// would be computed twice; of a small module all, since each projection has a price.
+inline constexpr uint32_t kSmallEmbedDim = 64, kMostGroupFeatures = 256;
+constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
+  if (uint64_t(num_heads) * head_dim <= kSmallEmbedDim) return num_heads;
+  uint32_t g = 1;
+  while (g * head_dim % kPanel != 0 && (g + 1) * uint64_t(head_dim) <= kMostGroupFeatures && g < num_heads) ++g;
+  return g;
+}
+
 // What an operation computes with, whichever of the two configurations it came from.
 struct Geometry {
   uint32_t num_heads = 0, num_kv_heads = 0, head_dim = 0, value_dim = 0;
   uint32_t embed_dim = 0, kdim = 0, vdim = 0;  // 0: no projections (SDPA)
   uint32_t max_batch = 1, max_query = 0, max_key = 0, slices = 1;
+  uint32_t group = 1;                          // heads that are projected at a time
   bool bias = false, add_bias_kv = false, add_zero_attn = false, batch_first = false;
 
   constexpr uint32_t extra_slots() const { return uint32_t(add_bias_kv) + uint32_t(add_zero_attn); }
   constexpr uint64_t max_slots() const { return uint64_t(max_key) + extra_slots(); }
   constexpr bool projects() const { return embed_dim != 0; }
+  constexpr uint32_t groups() const { return (num_heads + group - 1) / group; }
 };
 
 constexpr Geometry geometry(const heed_config& c) {
@@ -62,6 +75,7 @@ constexpr Geometry geometry(const heed_config& c) {
   g.max_query = c.max_query;
   g.max_key = or_default(c.max_key, c.max_query);
   g.slices = or_default(c.slices, 1);
+  g.group = heads_per_group(g.num_heads, g.head_dim);
   g.bias = c.bias;
   g.add_bias_kv = c.add_bias_kv;
   g.add_zero_attn = c.add_zero_attn;
@@ -119,8 +133,8 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   const uint64_t keys = slots < kKeyBlock ? round_up(slots, 8) : kKeyBlock;
   const uint64_t own = g.projects() ? 1 : 0;  // SDPA reads its caller's rows where they lie
   WorkspaceLayout w;
-  w.k_stride = row_stride(g.head_dim);
-  w.v_stride = row_stride(g.value_dim);
+  w.k_stride = row_stride(uint64_t(g.group) * g.head_dim);
+  w.v_stride = row_stride(uint64_t(g.group) * g.value_dim);
   w.heads_stride = row_stride(uint64_t(g.num_heads) * g.value_dim);
   w.visible = 0;
   w.key_bias = align_up(slots);
@@ -133,7 +147,7 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   w.ot = w.qt + align_up(queries * g.head_dim * f);
   w.scores = w.ot + align_up(queries * g.value_dim * f);
   w.finite = w.scores + align_up(queries * keys * f);
-  w.slice_bytes = w.finite + align_up((slots + kKeyBlock - 1) / kKeyBlock);
+  w.slice_bytes = w.finite + align_up(g.group * ((slots + kKeyBlock - 1) / kKeyBlock));
   w.bytes = w.slices + g.slices * w.slice_bytes;
   return w;
 }

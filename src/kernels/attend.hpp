@@ -50,25 +50,35 @@ struct Attend {
 
   // ---- q^T -------------------------------------------------------------------------
 
+  // Where steps of W features begin; the last overlaps the one before it, if need be. Fewer
+  // features than W go one by one.
+  static HEED_INLINE uint32_t step_at(uint32_t d, uint32_t features) {
+    return d + uint32_t(W) <= features ? d : features - uint32_t(W);
+  }
+
+  static HEED_NOINLINE void load_columns(const float* const* q, uint32_t d, float scale, float* qt, size_t lanes) {
+    V r[W];
+    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(q[i] + d);
+    S::transpose(r);
+    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(qt + (d + size_t(i)) * lanes, S::mul(r[i], S::set(scale)));
+  }
+
   // Lanes past the last row repeat it: nobody looks at them.
   static HEED_NOINLINE void load_queries(const Group& p) {
     const AttendArgs& g = p.g;
-    const uint32_t lanes = p.lanes(), whole = g.head_dim / uint32_t(W) * uint32_t(W);
+    const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
       const uint32_t last = p.rows_of(j) - 1;
       const float* q[W];
       for (uint32_t i = 0; i < uint32_t(W); ++i)
         q[i] = g.q + ptrdiff_t(p.row + j * W + (i < last ? i : last)) * g.q_stride;
       float* qt = g.qt + j * W;
-      for (uint32_t d = 0; d < whole; d += W) {
-        V r[W];
-        HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(q[i] + d);
-        S::transpose(r);
-        HEED_UNROLL for (int i = 0; i < W; ++i)
-          S::store(qt + (d + uint32_t(i)) * lanes, S::mul(r[i], S::set(g.scale)));
+      if (dim >= uint32_t(W)) {
+        for (uint32_t d = 0; d < dim; d += W) load_columns(q, step_at(d, dim), g.scale, qt, lanes);
+      } else {
+        for (uint32_t d = 0; d < dim; ++d)
+          for (uint32_t i = 0; i < uint32_t(W); ++i) qt[d * lanes + i] = q[i][d] * g.scale;
       }
-      for (uint32_t d = whole; d < g.head_dim; ++d)
-        for (uint32_t i = 0; i < uint32_t(W); ++i) qt[d * lanes + i] = q[i][d] * g.scale;
     }
   }
 
@@ -114,18 +124,17 @@ struct Attend {
 
   // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
   template <int N>
-  static HEED_NOINLINE void score_tile(const AttendArgs& g, const float* const* k, const float* bias,
+  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
                                        float* s, V* max) {
     V acc[MR][N];
     HEED_UNROLL for (int i = 0; i < MR; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float *qt = g.qt, *key[MR];
-    HEED_UNROLL for (int i = 0; i < MR; ++i) key[i] = k[i];
+    const float* qt = g.qt;
     for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        const V x = S::set(key[i][d]);
+        const V x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
@@ -247,23 +256,29 @@ struct Attend {
 
   // ---- out -------------------------------------------------------------------------
 
+  static HEED_NOINLINE void store_columns(const float* ot, size_t lanes, const V& inverse, uint32_t d, float* out,
+                                          ptrdiff_t stride, uint32_t rows) {
+    V r[W];
+    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::mul(S::load(ot + (d + size_t(i)) * lanes), inverse);
+    S::transpose(r);
+    HEED_UNROLL for (int i = 0; i < W; ++i)
+      if (uint32_t(i) < rows) S::store(out + i * stride + d, r[i]);
+  }
+
   static HEED_NOINLINE void store_outputs(const Group& p) {
     const AttendArgs& g = p.g;
-    const uint32_t lanes = p.lanes(), whole = g.value_dim / uint32_t(W) * uint32_t(W);
+    const uint32_t lanes = p.lanes(), dim = g.value_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
       const uint32_t rows = p.rows_of(j);
       float* out = g.out + ptrdiff_t(p.row + j * W) * g.out_stride;
       const float* ot = g.ot + j * W;
-      for (uint32_t d = 0; d < whole; d += W) {
-        V r[W];
-        HEED_UNROLL for (int i = 0; i < W; ++i)
-          r[i] = S::mul(S::load(ot + (d + uint32_t(i)) * lanes), p.inverse[j]);
-        S::transpose(r);
-        HEED_UNROLL for (int i = 0; i < W; ++i)
-          if (uint32_t(i) < rows) S::store(out + i * g.out_stride + d, r[i]);
+      if (dim >= uint32_t(W)) {
+        for (uint32_t d = 0; d < dim; d += W)
+          store_columns(ot, lanes, p.inverse[j], step_at(d, dim), out, g.out_stride, rows);
+        continue;
       }
       alignas(64) float last[W];
-      for (uint32_t d = whole; d < g.value_dim; ++d) {
+      for (uint32_t d = 0; d < dim; ++d) {
         S::store(last, S::mul(S::load(ot + d * lanes), p.inverse[j]));
         for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
       }

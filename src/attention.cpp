@@ -30,15 +30,18 @@ struct Entry {
       : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
         positions(slots + j.keys) {}
 
-  unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
-  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + offset); }
+  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
+  unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
+  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
   float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + w.heads) + row * w.heads_stride;
+    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
   }
-  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + offset); }
-  // Slice i's part of n units.
+  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
+  uint32_t slices() const { return kWithSlices ? g.slices : 1; }
+  bool projects() const { return !kWithSdpa || g.projects(); }
+  // Slice i's part of n units: n * i / slices, without 64-bit division.
   uint32_t part(uint32_t n_units, uint32_t i) const {
-    return uint32_t(uint64_t(n_units) * i / g.slices);
+    return n_units / slices() * i + n_units % slices() * i / slices();
   }
 };
 
@@ -50,8 +53,8 @@ void parallel(const Entry& e, Step step) {
     Step step;
   } task{e, step};
   const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
-  if (e.job.parallel_for && e.g.slices > 1) return e.job.parallel_for(e.job.parallel_context, e.g.slices, one, &task);
-  for (uint32_t i = 0; i < e.g.slices; ++i) step(e, i);
+  if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
+  for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
 }
 
 // ---- which positions are there ---------------------------------------------------------
@@ -71,7 +74,7 @@ bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_
 
 // How many keys query `row` may see by causality alone.
 uint32_t causal_keys(const Job& job, uint32_t row) {
-  const int64_t limit = job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
+  const int64_t limit = kWithCausal && job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
   return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
 }
 
@@ -99,7 +102,7 @@ void find_positions(Entry& e) {
   const Job& job = e.job;
   const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
   e.positions = e.slots + keys;
-  if (!job.padding.data && !job.mask.data) return;
+  if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
   uint8_t* visible = job.workspace + e.w.visible;
   float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
   for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;
@@ -139,8 +142,8 @@ void store_slots(const Entry& e, const Group& group, float* k, float* v) {
   for (uint32_t slot = 0; slot < e.slots; ++slot) {
     const bool learned = slot == 0 && e.g.add_bias_kv;
     for (uint32_t i = 0; i < group.features(); ++i) {
-      k[slot * e.w.k_stride + i] = learned ? bias_k[i] : 0.0f;
-      v[slot * e.w.v_stride + i] = learned ? bias_v[i] : 0.0f;
+      k[slot * size_t(e.w.k_stride) + i] = learned ? bias_k[i] : 0.0f;
+      v[slot * size_t(e.w.v_stride) + i] = learned ? bias_v[i] : 0.0f;
     }
   }
 }
@@ -164,7 +167,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
   if (first >= last) return;
   const WeightsLayout& layout = e.job.plan->weights;
   float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
-  if (first == 0) store_slots(e, group, k, v);
+  if (kWithBiasKv && first == 0) store_slots(e, group, k, v);
   ProjectArgs pk = projection(e, layout.k, layout.k_bias, e.g.kdim, group);
   ProjectArgs pv = projection(e, layout.v, layout.v_bias, e.g.vdim, group);
   pk.a_stride = e.job.key.row;
@@ -176,8 +179,8 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
     pk.visible = pv.visible = e.visible ? e.visible + j : nullptr;
     pk.a = e.job.key.at(e.n, 0, j - e.slots);
     pv.a = e.job.value.at(e.n, 0, j - e.slots);
-    pk.c = k + j * e.w.k_stride;
-    pv.c = v + j * e.w.v_stride;
+    pk.c = k + j * size_t(e.w.k_stride);
+    pv.c = v + j * size_t(e.w.v_stride);
     e.job.plan->kernels->project(pk);
     e.job.plan->kernels->project(pv);
   }
@@ -188,6 +191,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
 // Only where masks differ between queries (or heads) can a value be hidden from one and seen
 // by another; there 0 * NaN must not happen.
 bool may_hide_values(const Entry& e) {
+  if (!kWithMasks && !kWithCausal) return false;
   return e.job.mask_head != 0 || (e.job.queries > 1 && (e.job.causal || e.job.mask.data));
 }
 
@@ -216,7 +220,7 @@ void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* fini
 // What all blocks of queries of a head have in common; `kv` is the slice that holds k and v.
 AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv) {
   AttendArgs a{};
-  if (e.g.projects()) {
+  if (e.projects()) {
     a.k = e.floats(kv, e.w.k) + (head - group.first) * e.g.head_dim;
     a.v = e.floats(kv, e.w.v) + (head - group.first) * e.g.value_dim;
     a.k_stride = ptrdiff_t(e.w.k_stride);
@@ -259,6 +263,7 @@ const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
 enum class Access { kRead, kWrite };
 template <Access access>
 void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
+  if (kSmall) return;
   constexpr uint32_t kLine = HEED_ALIGNMENT / sizeof(float);
   for (uint32_t r = 0; r < rows; ++r, row += stride)
     for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(row + i, access == Access::kWrite, 2);
@@ -281,7 +286,7 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
   const Job& job = e.job;
   AttendArgs a = head_args(e, group, head, i, kv);
   a.rows = rows;
-  if (e.g.projects()) {
+  if (e.projects()) {
     a.q = e.floats(i, e.w.q) + (head - group.first) * e.g.head_dim;
     a.q_stride = ptrdiff_t(e.w.k_stride);
     a.out = e.heads_row(row) + head * e.g.value_dim;
@@ -294,8 +299,8 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
     prefetch<Access::kWrite>(a.out, a.out_stride, rows, e.g.value_dim);
   }
   a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
-  if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
-  if (job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
+  if (kWithMasks && job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
+  if (kWithWeightsOutput && job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
   job.plan->kernels->attend(a);
 }
 
@@ -310,7 +315,7 @@ void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv,
   }
   for (uint32_t row = first; row < last; row += kQueryBlock) {
     const uint32_t rows = last - row < kQueryBlock ? last - row : kQueryBlock, next = row + rows;
-    if (e.g.projects()) project_queries(e, group, i, row, rows);
+    if (e.projects()) project_queries(e, group, i, row, rows);
     else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
                                  last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);
     for (uint32_t h = group.first; h < group.last; ++h) attend_block(e, group, h, i, kv, row, rows);
@@ -322,7 +327,7 @@ void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv,
 void own_groups(const Entry& e, uint32_t i) {
   for (uint32_t j = e.part(e.g.groups(), i); j < e.part(e.g.groups(), i + 1); ++j) {
     const Group group(e, j);
-    if (e.g.projects()) project_keys_values(e, group, i, 0, e.positions);
+    if (e.projects()) project_keys_values(e, group, i, 0, e.positions);
     attend_queries(e, group, i, i, 0, e.job.queries);
   }
 }
@@ -359,9 +364,9 @@ void project_output(const Entry& e, uint32_t i) {
 
 // Groups split evenly enough to keep every slice busy, and no sum over heads is wanted.
 bool split_heads(const Entry& e) {
-  if (e.g.slices == 1) return true;
-  const uint32_t turns = (e.g.groups() + e.g.slices - 1) / e.g.slices;
-  const bool even = uint64_t(turns) * e.g.slices * 10 <= uint64_t(e.g.groups()) * 11;
+  if (e.slices() == 1) return true;
+  const uint32_t turns = (e.g.groups() + e.slices() - 1) / e.slices();
+  const bool even = uint64_t(turns) * e.slices() * 10 <= uint64_t(e.g.groups()) * 11;
   return even && !(e.job.need_weights && e.job.average);
 }
 
@@ -372,12 +377,12 @@ void run_entry(Entry& e) {
   } else {
     for (uint32_t j = 0; j < e.g.groups(); j += e.groups) {
       e.first_group = j;
-      e.groups = e.g.groups() - j < e.g.slices ? e.g.groups() - j : e.g.slices;
-      if (e.g.projects()) parallel(e, shared_keys_values);
+      e.groups = e.g.groups() - j < e.slices() ? e.g.groups() - j : e.slices();
+      if (e.projects()) parallel(e, shared_keys_values);
       parallel(e, shared_queries);
     }
   }
-  if (e.g.projects()) parallel(e, project_output);
+  if (e.projects()) parallel(e, project_output);
 }
 
 }  // namespace

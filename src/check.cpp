@@ -11,15 +11,19 @@ bool same_shape(const heed_tensor& t, const Shape& want) {
   return same;
 }
 
-// Row-wise float32, as all tensors but masks are.
+}  // namespace
+
 heed_status check_rows(const char* name, const heed_tensor& t, heed_error* error) {
   if (t.dtype != HEED_FLOAT32) return refuse(error, HEED_ERROR_DTYPE, "% must be float32, but bool came", name);
   const ptrdiff_t stride = t.stride[t.rank - 1];
   if (stride != 1 && t.shape[t.rank - 1] > 1)
     return refuse(error, HEED_ERROR_STRIDE,
-                  "the elements of a row of % must lie side by side: its last stride must be 1, but % came", name, stride);
+                  "the elements of a row of % must lie side by side: the last stride must be 1, but % came", name,
+                  stride);
   return HEED_OK;
 }
+
+namespace {
 
 heed_status check_result(heed_status wrong_shape, const char* name, const heed_tensor& t, const Shape& want,
                          heed_error* error) {

@@ -88,7 +88,7 @@ heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_
   if (status != HEED_OK) return status;
   if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0 || !weights_match(*plan, weights))
     return refuse(error, HEED_ERROR_WEIGHTS,
-                  "weights are not those that heed_weights_pack made for this configuration, aligned to 64 bytes");
+                  "weights are not those that heed_weights_pack made for this plan, aligned to 64 bytes");
   Request in(*plan, *call, error);
   if (call->key_padding_mask.data) in.key_padding_mask = &call->key_padding_mask;
   if (!call->key.data && call->key.rank == 0) in.key = in.query;

@@ -61,6 +61,8 @@ struct Request {
 
 // PyTorch's checks in PyTorch's order, and the limits of the plan; reads axes and lengths.
 heed_status check(Request& in);
+// Rows of float32, as all tensors but masks have.
+heed_status check_rows(const char* name, const heed_tensor& t, heed_error* error);
 heed_status check_plan(const heed_plan* plan, bool projects, heed_error* error);
 heed_status check_workspace(const heed_plan& plan, const void* workspace, size_t bytes, heed_error* error);
 

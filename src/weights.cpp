@@ -8,140 +8,132 @@
 namespace heed {
 namespace {
 
-// A tensor of the state_dict: rows of floats, or absent.
-struct Source {
-  const float* data = nullptr;
-  ptrdiff_t row_stride = 0;
-};
-
 enum Name { kInWeight, kQWeight, kKWeight, kVWeight, kInBias, kQBias, kKBias, kVBias, kBiasK, kBiasV, kOutWeight, kOutBias };
 
 // As PyTorch names them, in the order of heed_state_dict.
 constexpr char kNames[][16] = {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
                                "in_proj_bias",   "q_proj_bias",   "k_proj_bias",   "v_proj_bias",
                                "bias_k",         "bias_v",        "out_proj.weight", "out_proj.bias"};
+static_assert(sizeof(heed_state_dict) == sizeof kNames / sizeof kNames[0] * sizeof(heed_tensor), "one name per tensor");
 
-class StateDict {
- public:
-  StateDict(const heed_state_dict& s, const Geometry& g, heed_error* error)
-      : tensor_{&s.in_proj_weight, &s.q_proj_weight, &s.k_proj_weight, &s.v_proj_weight, &s.in_proj_bias, &s.q_proj_bias,
-                &s.k_proj_bias, &s.v_proj_bias, &s.bias_k, &s.bias_v, &s.out_proj_weight, &s.out_proj_bias},
-        g_(g), error_(error) {}
-
-  heed_status collect();
-  Source weight[4], bias[4], slot[2];  // of q, k, v, out; bias_k, bias_v
-
- private:
-  bool has(int name) const { return tensor_[name]->data != nullptr; }
-  void refuse_tensors(int first, int count, const char* why, heed_status status);
-  Source read(int name, uint32_t rows, uint32_t columns, bool required = true);
-  void collect_weights();
-  void collect_biases();
-  void collect_slots();
-  const heed_tensor* tensor_[12];
-  const Geometry& g_;
-  heed_error* error_;
-  heed_status status_ = HEED_OK;
-};
-
-void StateDict::refuse_tensors(int first, int count, const char* why, heed_status status) {
-  for (int i = first; i < first + count; ++i)
-    if (status_ == HEED_OK && has(i)) status_ = refuse(error_, status, "% came, but %", &kNames[i][0], why);
-}
-
-// The named tensor of (rows, columns); rows 0 means a vector, which may also come with leading
-// dimensions of 1, as bias_k does. Absent though not required: a Source without data.
-Source StateDict::read(int name, uint32_t rows, uint32_t columns, bool required) {
-  const heed_tensor& t = *tensor_[name];
-  const char* words = kNames[name];
-  if (status_ != HEED_OK) return {};
-  if (!t.data) {
-    if (required) status_ = refuse(error_, HEED_ERROR_STATE_DICT, "% is missing", words);
-    return {};
-  }
-  if (t.dtype != HEED_FLOAT32) {
-    status_ = refuse(error_, HEED_ERROR_DTYPE, "% must be float32, but bool came", words);
-    return {};
-  }
-  const Shape want = rows ? Shape{2, {rows, columns}} : Shape{1, {columns}};
-  bool fits = t.rank >= want.rank && t.rank <= 3;
-  for (uint32_t i = 0; fits && i < t.rank; ++i)
-    fits = t.shape[i] == (i + want.rank < t.rank ? 1 : want.size[i + want.rank - t.rank]);
-  if (!fits) {
-    status_ = refuse(error_, HEED_ERROR_STATE_DICT, "% should have shape %, but % came", words, &want, &t);
-    return {};
-  }
-  if (t.stride[t.rank - 1] != 1 && columns > 1)
-    status_ = refuse(error_, HEED_ERROR_STRIDE, "the elements of a row of % must lie side by side", words);
-  return {static_cast<const float*>(t.data), t.rank > 1 ? t.stride[t.rank - 2] : 0};
-}
-
-void StateDict::collect_weights() {
-  const uint32_t e = g_.embed_dim, depth[3] = {e, g_.kdim, g_.vdim};
-  if (!has(kInWeight)) {
-    if (status_ == HEED_OK && !has(kQWeight) && !has(kKWeight) && !has(kVWeight))
-      status_ = refuse(error_, HEED_ERROR_STATE_DICT, "% (or q_, k_ and v_proj_weight) is missing", &kNames[kInWeight][0]);
-    for (int i = 0; i < 3; ++i) weight[i] = read(kQWeight + i, e, depth[i]);
-    return;
-  }
-  refuse_tensors(kQWeight, 3, "in_proj_weight came too: give one or the other", HEED_ERROR_STATE_DICT);
-  if (g_.kdim != e || g_.vdim != e)
-    refuse_tensors(kInWeight, 1, "kdim or vdim differ from embed_dim: q_, k_ and v_proj_weight are needed",
-                   HEED_ERROR_STATE_DICT);
-  const Source all = read(kInWeight, 3 * e, e);
-  for (int i = 0; i < 3 && all.data; ++i) weight[i] = {all.data + ptrdiff_t(e) * i * all.row_stride, all.row_stride};
-}
-
-void StateDict::collect_biases() {
-  const uint32_t e = g_.embed_dim;
-  if (!g_.bias) {
-    const char* why = "the configuration says bias = false";
-    refuse_tensors(kInBias, 4, why, HEED_ERROR_STATE_DICT);
-    refuse_tensors(kOutBias, 1, why, HEED_ERROR_STATE_DICT);
-    return;
-  }
-  if (has(kInBias)) refuse_tensors(kQBias, 3, "in_proj_bias came too: give one or the other", HEED_ERROR_STATE_DICT);
-  if (has(kQBias) || has(kKBias) || has(kVBias)) {
-    for (int i = 0; i < 3; ++i) bias[i] = read(kQBias + i, 0, e, false);
-  } else {
-    const Source all = read(kInBias, 0, 3 * e);
-    for (uint32_t i = 0; i < 3 && all.data; ++i) bias[i] = {all.data + i * e, 0};
-  }
-  bias[3] = read(kOutBias, 0, e);
-}
-
-void StateDict::collect_slots() {
-  if (!g_.add_bias_kv) return refuse_tensors(kBiasK, 2, "the configuration says add_bias_kv = false", HEED_ERROR_BIAS_KV);
-  if (status_ == HEED_OK && !(has(kBiasK) && has(kBiasV)))
-    status_ = refuse(error_, HEED_ERROR_BIAS_KV, "add_bias_kv needs bias_k and bias_v, but % is missing",
-                     &kNames[has(kBiasK) ? kBiasV : kBiasK][0]);
-  for (int i = 0; i < 2; ++i) slot[i] = read(kBiasK + i, 0, g_.embed_dim);
-}
-
-heed_status StateDict::collect() {
-  collect_weights();
-  collect_biases();
-  collect_slots();
-  weight[3] = read(kOutWeight, g_.embed_dim, g_.embed_dim);
-  return status_;
-}
-
-// (outputs, depth) row-major -> panels of 16 outputs. Both give where the next region begins.
-float* pack_panels(const Source& w, uint32_t outputs, uint32_t depth, float* panels) {
+// (outputs, depth) row-major -> panels of 16 outputs, a vector being a matrix of depth 1; gives
+// where the next region begins. No data: zeros.
+float* pack_panels(const float* data, ptrdiff_t row_stride, uint32_t outputs, uint32_t depth, float* panels) {
   for (uint32_t p = 0; p < outputs; p += kPanel)
     for (uint32_t k = 0; k < depth; ++k)
       for (uint32_t i = 0; i < kPanel; ++i)
-        *panels++ = p + i < outputs ? w.data[ptrdiff_t(p + i) * w.row_stride + ptrdiff_t(k)] : 0.0f;
+        *panels++ = data && p + i < outputs ? data[ptrdiff_t(p + i) * row_stride + ptrdiff_t(k)] : 0.0f;
   return panels;
 }
 
-float* pack_vector(const Source& v, uint32_t n, float* out) {
-  const uint32_t padded = uint32_t(round_up(n, kPanel));
-  for (uint32_t i = 0; i < padded; ++i) *out++ = v.data && i < n ? v.data[i] : 0.0f;
-  return out;
+// Goes through a state_dict in the order of the layout twice: first it checks, then it packs.
+class StateDict {
+ public:
+  StateDict(const heed_state_dict& s, const Geometry& g, heed_error* error)
+      : tensors_(reinterpret_cast<const heed_tensor*>(&s)), g_(g), error_(error) {}
+
+  heed_status check() {
+    refuse_surplus();
+    all();
+    return status_;
+  }
+  void pack(float* to) {
+    to_ = to;
+    all();
+  }
+
+ private:
+  bool has(int name) const { return tensors_[name].data != nullptr; }
+  void fail(int name, const char* why, heed_status status);
+  void refuse_tensors(int first, int count, const char* why, heed_status status);
+  void refuse_surplus();
+  void check(int name, const Shape& want, bool required);
+  void matrix(int name, uint32_t rows, uint32_t columns, uint32_t first);
+  void vector(int name, uint32_t columns, uint32_t first, bool required);
+  void all();
+  const heed_tensor* tensors_;
+  const Geometry& g_;
+  heed_error* error_;
+  heed_status status_ = HEED_OK;
+  float* to_ = nullptr;
+};
+
+void StateDict::fail(int name, const char* why, heed_status status) {
+  if (status_ == HEED_OK) status_ = refuse(error_, status, "% %", &kNames[name][0], why);
 }
 
-WeightsHeader header_of(const Geometry& g, const WeightsLayout& w) {
+void StateDict::refuse_tensors(int first, int count, const char* why, heed_status status) {
+  for (int i = first; i < first + count; ++i)
+    if (has(i)) fail(i, why, status);
+}
+
+// What is there and should not be.
+void StateDict::refuse_surplus() {
+  const uint32_t e = g_.embed_dim;
+  if (has(kInWeight)) {
+    refuse_tensors(kQWeight, 3, "came, but in_proj_weight came too: give one or the other", HEED_ERROR_STATE_DICT);
+    if (g_.kdim != e || g_.vdim != e)
+      fail(kInWeight, "came, but kdim or vdim differ from embed_dim: q_, k_ and v_proj_weight are needed",
+           HEED_ERROR_STATE_DICT);
+  } else if (!has(kQWeight) && !has(kKWeight) && !has(kVWeight)) {
+    fail(kInWeight, "(or q_, k_ and v_proj_weight) is missing", HEED_ERROR_STATE_DICT);
+  }
+  if (!g_.bias) {
+    const char* why = "came, but the configuration says bias = false";
+    refuse_tensors(kInBias, 4, why, HEED_ERROR_STATE_DICT);
+    refuse_tensors(kOutBias, 1, why, HEED_ERROR_STATE_DICT);
+  } else if (has(kInBias)) {
+    refuse_tensors(kQBias, 3, "came, but in_proj_bias came too: give one or the other", HEED_ERROR_STATE_DICT);
+  }
+  if (!g_.add_bias_kv)
+    refuse_tensors(kBiasK, 2, "came, but the configuration says add_bias_kv = false", HEED_ERROR_BIAS_KV);
+  else if (!has(kBiasK) || !has(kBiasV))
+    fail(has(kBiasK) ? kBiasV : kBiasK, "is missing, but the configuration says add_bias_kv", HEED_ERROR_BIAS_KV);
+}
+
+// Leading dimensions may be 1, as bias_k has them.
+void StateDict::check(int name, const Shape& want, bool required) {
+  const heed_tensor& t = tensors_[name];
+  const char* words = kNames[name];
+  if (!t.data && required) fail(name, "is missing", HEED_ERROR_STATE_DICT);
+  if (!t.data || status_ != HEED_OK) return;
+  bool fits = t.rank >= want.rank && t.rank <= 3;
+  for (uint32_t i = 0; fits && i < t.rank; ++i)
+    fits = t.shape[i] == (i + want.rank < t.rank ? 1 : want.size[i + want.rank - t.rank]);
+  if (fits) status_ = check_rows(words, t, error_);
+  else status_ = refuse(error_, HEED_ERROR_STATE_DICT, "% should have shape %, but % came", words, &want, &t);
+}
+
+// embed_dim rows of the tensor, from `first` on.
+void StateDict::matrix(int name, uint32_t rows, uint32_t columns, uint32_t first) {
+  const heed_tensor& t = tensors_[name];
+  if (!to_) return check(name, {2, {rows, columns}}, true);
+  const ptrdiff_t stride = t.stride[t.rank - 2];
+  to_ = pack_panels(static_cast<const float*>(t.data) + ptrdiff_t(first) * stride, stride, g_.embed_dim, columns, to_);
+}
+
+void StateDict::vector(int name, uint32_t columns, uint32_t first, bool required) {
+  if (!to_) return check(name, {1, {columns}}, required);
+  const float* data = static_cast<const float*>(tensors_[name].data);
+  to_ = pack_panels(data ? data + first : nullptr, 1, g_.embed_dim, 1, to_);
+}
+
+void StateDict::all() {
+  const uint32_t e = g_.embed_dim, depth[3] = {e, g_.kdim, g_.vdim};
+  const bool one = has(kInWeight), one_bias = !has(kQBias) && !has(kKBias) && !has(kVBias);
+  for (uint32_t i = 0; i < 3; ++i)
+    matrix(one ? kInWeight : kQWeight + int(i), one ? 3 * e : e, depth[i], one ? i * e : 0);
+  for (uint32_t i = 0; i < 3 && g_.bias; ++i)
+    vector(one_bias ? kInBias : kQBias + int(i), one_bias ? 3 * e : e, one_bias ? i * e : 0, one_bias);
+  for (int i = 0; i < 2 && g_.add_bias_kv; ++i) vector(kBiasK + i, e, 0, true);
+  matrix(kOutWeight, e, e, 0);
+  if (g_.bias) vector(kOutBias, e, 0, true);
+}
+
+constexpr size_t kCrcWord = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
+
+WeightsHeader header_of(const heed_plan& plan) {
+  const Geometry& g = plan.geometry;
   WeightsHeader h{};
   h.magic = kWeightsMagic;
   h.version = kWeightsVersion;
@@ -152,23 +144,8 @@ WeightsHeader header_of(const Geometry& g, const WeightsLayout& w) {
   h.vdim = g.vdim;
   h.bias = g.bias;
   h.add_bias_kv = g.add_bias_kv;
-  h.bytes = w.bytes;
+  h.bytes = plan.weights.bytes;
   return h;
-}
-
-// In the order of the layout.
-void pack(const StateDict& s, const Geometry& g, const WeightsLayout& w, unsigned char* to) {
-  const uint32_t e = g.embed_dim, depth[3] = {e, g.kdim, g.vdim};
-  float* at = reinterpret_cast<float*>(to + w.q);
-  for (int i = 0; i < 3; ++i) at = pack_panels(s.weight[i], e, depth[i], at);
-  for (int i = 0; i < 3 && g.bias; ++i) at = pack_vector(s.bias[i], e, at);
-  for (int i = 0; i < 2 && g.add_bias_kv; ++i) at = pack_vector(s.slot[i], e, at);
-  at = pack_panels(s.weight[3], e, e, at);
-  if (g.bias) pack_vector(s.bias[3], e, at);
-  WeightsHeader h = header_of(g, w);
-  memcpy(to, &h, sizeof h);
-  h.crc = crc32c(to, size_t(w.bytes));
-  memcpy(to, &h, sizeof h);
 }
 
 // The checksum over all bytes as they were when the header's own field was still 0.
@@ -188,11 +165,11 @@ heed_status check_weights_memory(const heed_plan* plan, const void* weights, hee
 }  // namespace
 
 bool weights_match(const heed_plan& plan, const void* weights) {
-  WeightsHeader header = header_of(plan.geometry, plan.weights);
-  memcpy(&header.crc, static_cast<const unsigned char*>(weights) + offsetof(WeightsHeader, crc), sizeof header.crc);
+  const WeightsHeader header = header_of(plan);
   uint32_t want[sizeof header / sizeof(uint32_t)], came[sizeof header / sizeof(uint32_t)];
   memcpy(want, &header, sizeof want);
   memcpy(came, weights, sizeof came);
+  want[kCrcWord] = came[kCrcWord];
   uint32_t difference = 0;  // memcmp, without asking libc for it
   for (size_t i = 0; i < sizeof want / sizeof want[0]; ++i) difference |= want[i] ^ came[i];
   return difference == 0;
@@ -211,9 +188,13 @@ heed_status heed_weights_pack(const heed_plan* plan, const heed_state_dict* stat
     if (status == HEED_OK) status = check_room("packed weights need", plan->weights.bytes, bytes, error);
     if (status != HEED_OK) return status;
     StateDict s(*state_dict, plan->geometry, error);
-    status = s.collect();
+    status = s.check();
     if (status != HEED_OK) return status;
-    pack(s, plan->geometry, plan->weights, static_cast<unsigned char*>(weights));
+    s.pack(static_cast<float*>(weights) + kWeightsHeaderBytes / sizeof(float));
+    WeightsHeader h = header_of(*plan);
+    memcpy(weights, &h, sizeof h);
+    h.crc = crc32c(weights, size_t(h.bytes));
+    memcpy(weights, &h, sizeof h);
     return succeed(error);
   }
 }
@@ -228,7 +209,7 @@ heed_status heed_weights_verify(const heed_plan* plan, const void* weights, size
                   plan->weights.bytes, bytes);
   if (!weights_match(*plan, weights))
     return refuse(error, HEED_ERROR_WEIGHTS,
-                  "weights do not begin with the header that heed_weights_pack writes for this configuration");
+                  "weights have not the header that heed_weights_pack gives them for this plan");
   WeightsHeader h;
   memcpy(&h, weights, sizeof h);
   const uint32_t sum = checksum(static_cast<const unsigned char*>(weights), bytes);

@@ -13,4 +13,12 @@ inline constexpr bool kWithSlices = HEED_WITH_SLICES;                // more tha
 inline constexpr bool kWithPack = HEED_WITH_PACK;                    // state_dict to packed weights
 inline constexpr bool kWithMessages = HEED_WITH_MESSAGES;            // sentences beside the status
 
+// Built for size (-Os): few tile sizes, shared code in place of inlined code. The bits are the
+// same. Not `inline`: kernels and the rest may be built differently.
+#if defined(__OPTIMIZE_SIZE__)
+constexpr bool kSmall = true;
+#else
+constexpr bool kSmall = false;
+#endif
+
 }  // namespace heed

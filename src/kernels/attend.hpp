@@ -26,6 +26,9 @@ struct Attend {
   static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
+  // Without SIMD a register is one query, and an unused one costs less than another set of tiles.
+  static constexpr bool kAlwaysWhole = kSmall && W == 1;
+
   struct Group {               // `registers` * W queries, of which `rows` exist
     const AttendArgs& g;
     uint32_t row, rows, registers;
@@ -42,7 +45,7 @@ struct Attend {
   // The compiled size for a run-time number of registers.
   template <int N = NV, class F>
   static HEED_INLINE void with_registers(uint32_t n, F f) {
-    if constexpr (N > 1) {
+    if constexpr (N > 1 && !kAlwaysWhole) {
       if (n < uint32_t(N)) return with_registers<smaller_tile<W>(N)>(n, f);
     }
     f(std::integral_constant<int, N>());
@@ -68,10 +71,11 @@ struct Attend {
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
-      const uint32_t last = p.rows_of(j) - 1;
       const float* q[W];
-      for (uint32_t i = 0; i < uint32_t(W); ++i)
-        q[i] = g.q + ptrdiff_t(p.row + j * W + (i < last ? i : last)) * g.q_stride;
+      for (uint32_t i = 0; i < uint32_t(W); ++i) {
+        const uint32_t lane = j * uint32_t(W) + i;
+        q[i] = g.q + ptrdiff_t(p.row + (lane < p.rows ? lane : p.rows - 1)) * g.q_stride;
+      }
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W) load_columns(q, step_at(d, dim), g.scale, qt, lanes);
@@ -85,7 +89,7 @@ struct Attend {
   // ---- masks -----------------------------------------------------------------------
 
   static HEED_INLINE bool needs_mask(const Group& p, const KeyBlock& b) {
-    return !b.dense || p.g.mask.data || b.begin + b.keys > position_limit(p.g, p.row);
+    return !b.dense || has_mask(p.g) || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
   // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes).
@@ -106,12 +110,12 @@ struct Attend {
     V m = *max;
     for (uint32_t i = 0; i < b.keys; ++i) {
       const uint32_t position = b.begin + i;
-      if (g.mask.data && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
+      if (has_mask(g) && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
       float* at = g.scores + i * p.lanes() + j * W;
       V s = hidden;
       if (is_visible(g, position)) {
         s = S::load(at);
-        if (g.mask.data) s = add_mask_term<S>(s, S::load(terms + i % W * W));
+        if (has_mask(g)) s = add_mask_term<S>(s, S::load(terms + i % W * W));
         s = S::if_less(S::set(float(position)), limits, s, hidden);
       }
       S::store(at, s);
@@ -124,8 +128,8 @@ struct Attend {
 
   // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
   template <int N>
-  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
-                                       float* s, V* max) {
+  static HEED_INLINE_IF_FAST void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
+                                             float* s, V* max) {
     V acc[MR][N];
     HEED_UNROLL for (int i = 0; i < MR; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -162,9 +166,9 @@ struct Attend {
       uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
-      bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
+      bias[r] = bias_from(g, position) ? *bias_from(g, position) : 0.0f;
     }
-    score_tile<N>(g, k, g.position_bias ? bias : nullptr, g.scores + i * N * W, max);
+    score_tile<N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
   }
 
   template <int N>
@@ -172,7 +176,7 @@ struct Attend {
     const uint32_t whole = b.dense ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
     const float* k[MR];
     HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
-    const float* bias = g.position_bias ? g.position_bias + b.begin : nullptr;
+    const float* bias = bias_from(g, b.begin);
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
       score_tile<N>(g, k, bias, s, max);
@@ -183,7 +187,7 @@ struct Attend {
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
-  static HEED_INLINE void score_block(const Group& p, const KeyBlock& b, V* max) {
+  static HEED_INLINE_IF_FAST void score_block(const Group& p, const KeyBlock& b, V* max) {
     const AttendArgs& g = p.g;
     if (!needs_mask(p, b))
       return with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
@@ -200,7 +204,8 @@ struct Attend {
   static HEED_INLINE void weigh(float* s, size_t lanes, V max, V* sum) {
     V x[N];
     HEED_UNROLL for (int u = 0; u < N; ++u) x[u] = S::sub(S::load(s + size_t(u) * lanes), max);
-    exp2<S, N>(x);
+    if constexpr (N == 1) x[0] = exp2<S>(x[0]);
+    else exp2<S, N>(x);
     HEED_UNROLL for (int u = 0; u < N; ++u) {
       S::store(s + size_t(u) * lanes, x[u]);
       sum[u] = S::add(sum[u], x[u]);
@@ -211,8 +216,9 @@ struct Attend {
   static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
     V sum[4] = {S::set(0.0f), S::set(0.0f), S::set(0.0f), S::set(0.0f)};
     uint32_t i = 0;
-    for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
-    for (uint32_t u = 0; i < b.keys; ++i, ++u, s += lanes) weigh<1>(s, lanes, max, &sum[u]);
+    if constexpr (!kSmall)
+      for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
+    for (; i < b.keys; ++i, s += lanes) weigh<1>(s, lanes, max, &sum[i % 4]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
   }
 
@@ -221,20 +227,21 @@ struct Attend {
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
                                        bool first, uint32_t d) {
+    const bool careful = Careful && (!kSmall || b.careful);
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
     const float* s = g.scores;
     for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
-      if (Careful && !is_visible(g, b.begin + k)) continue;
+      if (careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
         const V x = S::set(v[i]);
         HEED_UNROLL for (int j = 0; j < N; ++j) {
           const V y = S::fma(x, p[j], acc[i][j]);
-          acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+          acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
         }
       }
     }
@@ -252,6 +259,14 @@ struct Attend {
                                       bool first, uint32_t d = 0) {
     for (; d + M <= g.value_dim; d += M) value_tile<M, N, Careful>(g, b, alpha, first, d);
     if constexpr (M > 1) value_tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
+  }
+
+  // In a small build careful tiles have one row, and do the rest of the others too.
+  template <int N>
+  static HEED_INLINE void few_value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
+    uint32_t d = 0;
+    for (; !b.careful && d + MR <= g.value_dim; d += MR) value_tile<MR, N, false>(g, b, alpha, first, d);
+    for (; d < g.value_dim; ++d) value_tile<1, N, true>(g, b, alpha, first, d);
   }
 
   // ---- out -------------------------------------------------------------------------
@@ -350,7 +365,8 @@ struct Attend {
       p.sum[j] = S::fma(p.sum[j], p.alpha[j], sum);
     }
     with_registers(p.registers, [&](auto n) {
-      if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
+      if constexpr (kSmall) few_value_tiles<n>(g, b, p.alpha, first);
+      else if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
       else value_tiles<n, false>(g, b, p.alpha, first);
     });
   }
@@ -378,19 +394,21 @@ struct Attend {
       p.inverse[j] = S::load(lanes);
     }
     store_outputs(p);
-    if (g.weights) write_weights(p);
+    if (kWithWeightsOutput && g.weights) write_weights(p);
   }
 
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
       const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if (left <= uint32_t(Arch::single_rows)) {
-        AttendOne<Arch>::run(g, row++);
-        continue;
+      if constexpr (Arch::single_rows > 0) {
+        if (left <= uint32_t(Arch::single_rows)) {
+          AttendOne<Arch>::run(g, row++);
+          continue;
+        }
       }
       // A few odd rows are cheaper one by one than in a register of their own.
       const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::single_rows) ? 1u : 0u);
-      const uint32_t n = tile_size<W>(registers, NV);
+      const uint32_t n = kAlwaysWhole ? uint32_t(NV) : tile_size<W>(registers, NV);
       const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
       group(g, row, rows, n);
       row += rows;

@@ -36,7 +36,7 @@ struct AttendOne {
       uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
-      if (g.position_bias) bias[r] = g.position_bias[position];
+      if (bias_from(g, position)) bias[r] = *bias_from(g, position);
     }
     const uint32_t whole = g.head_dim / uint32_t(W) * uint32_t(W);
     V acc = S::set(0.0f);
@@ -51,7 +51,7 @@ struct AttendOne {
       for (int u = 0; u < W; ++u) lanes[u] = k[u][d];
       acc = S::fma(S::load(lanes), S::set(g.qt[d]), acc);
     }
-    return g.position_bias ? S::add(acc, S::load(bias)) : acc;
+    return bias_from(g, 0) ? S::add(acc, S::load(bias)) : acc;
   }
 
   static HEED_INLINE void score_block(const Row& p, const KeyBlock& b) {
@@ -62,7 +62,7 @@ struct AttendOne {
       const uint32_t position = b.begin + i;
       if (!is_visible(g, position)) {
         *s = kHidden;
-      } else if (g.mask.data) {
+      } else if (has_mask(g)) {
         *s = first_lane(add_mask_term<S>(S::set(*s), S::set(mask_term(g, p.row, position))));
       }
     }
@@ -161,7 +161,7 @@ struct AttendOne {
     const float inverse = inverse_sum(g, p.sum);
     float* out = g.out + ptrdiff_t(row) * g.out_stride;
     for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = first ? 0.0f * inverse : g.ot[d] * inverse;
-    if (g.weights) write_weights(p, inverse);
+    if (kWithWeightsOutput && g.weights) write_weights(p, inverse);
   }
 };
 

@@ -53,19 +53,25 @@ struct Project {
     }
   }
 
-  template <int M, int N>
-  static HEED_INLINE void tile(const Tile& t, size_t depth) {
-    for (size_t k = 0; k < depth; k += kReduceBlock)
-      chain<M, N>(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock);
+  // The compiled size for a run-time number of rows and registers.
+  template <int N = NV, int M = MR>
+  static HEED_INLINE void chain_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
+    if constexpr (N > 1) {
+      if (n < uint32_t(N)) return chain_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
+    }
+    if constexpr (M > 1) {
+      if (rows < uint32_t(M)) return chain_of<N, smaller_tile<W>(M)>(t, k0, k1, rows, n);
+    }
+    chain<M, N>(t, k0, k1);
   }
 
-  template <int N, int M = MR>
-  static HEED_INLINE void tile_rows(const Tile& t, size_t depth, uint32_t rows) {
-    if constexpr (M > 1) {
-      if (rows < uint32_t(M)) return tile_rows<N, smaller_tile<W>(M)>(t, depth, rows);
-    }
-    tile<M, N>(t, depth);
+  static HEED_NOINLINE void tile(const Tile& t, size_t depth, uint32_t rows, uint32_t n) {
+    for (size_t k = 0; k < depth; k += kReduceBlock)
+      chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
   }
+
+  // Without SIMD single features are few: their rows go one by one.
+  static constexpr int most_rows(int registers) { return W == 1 && registers == 1 ? 1 : MR; }
 
   // The next `want` rows that count; *row moves past them.
   static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, uint32_t* row, uint32_t want) {
@@ -78,48 +84,43 @@ struct Project {
 
   // Where a register holds features beside [first, last), the tile goes to a scratch and
   // what belongs to c is copied.
-  template <int N>
-  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile t, size_t v, uint32_t rows) {
-    alignas(64) float scratch[MR][N * W];
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t v, uint32_t rows, uint32_t n) {
+    alignas(64) float scratch[MR][NV * W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    for (int j = 0; j < N; ++j) t.column[j] = j * W;
-    tile_rows<N>(t, g.depth, rows);
+    ptrdiff_t column[NV];
+    for (uint32_t j = 0; j < n; ++j) {
+      column[j] = t.column[j];
+      t.column[j] = ptrdiff_t(j * uint32_t(W));
+    }
+    tile(t, g.depth, rows, n);
+    for (uint32_t j = 0; j < n; ++j) t.column[j] = column[j];
     const size_t begin = v * W < g.first ? g.first - v * W : 0;
-    const size_t end = (v + N) * W > g.last ? g.last - v * W : size_t(N * W);
+    const size_t end = (v + n) * W > g.last ? g.last - v * W : n * size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
       for (size_t j = begin; j < end; ++j) c[i][v * W + j - g.first] = scratch[i][j];
   }
 
-  // Registers [v, v + N) of W features each, all rows.
-  template <int N>
-  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows) {
+  // Registers [v, v + n) of W features each, all rows.
+  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
     Tile t;
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const size_t f = (v + size_t(j)) * W;
+    for (uint32_t j = 0; j < n; ++j) {
+      const size_t f = (v + j) * W;
       t.b[j] = g.panels + f / kPanel * kPanel * g.depth + f % kPanel;
       t.bias[j] = g.bias ? g.bias + f : nullptr;
       t.column[j] = ptrdiff_t(f) - ptrdiff_t(g.first);
     }
-    const bool whole = v * W >= g.first && (v + N) * W <= g.last;
+    const bool whole = W == 1 || (v * W >= g.first && (v + n) * W <= g.last);
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t n = tile_size<W>(left, MR);
-      gather(g, t, &row, n);
-      if (whole) tile_rows<N>(t, g.depth, n);
-      else edge_tile<N>(g, t, v, n);
-      left -= n;
+      const uint32_t m = tile_size<W>(left, uint32_t(most_rows(int(n))));
+      gather(g, t, &row, m);
+      if (whole) tile(t, g.depth, m, n);
+      else edge_tile(g, t, v, m, n);
+      left -= m;
     }
-  }
-
-  template <int N = NV>
-  static HEED_INLINE void columns_n(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
-    if constexpr (N > 1) {
-      if (n < uint32_t(N)) return columns_n<smaller_tile<W>(N)>(g, v, rows, n);
-    }
-    columns<N>(g, v, rows);
   }
 
   static void run(const ProjectArgs& g) {
@@ -132,7 +133,7 @@ struct Project {
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
       const uint32_t n = tile_size<W>(end - v, NV);
-      columns_n(g, v, rows, n);
+      columns(g, v, rows, n);
       v += n;
     }
   }

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include "core/features.hpp"
 #if !defined(HEED_NO_XSIMD)
 #include <xsimd/xsimd.hpp>
 #endif
@@ -24,6 +25,11 @@
 
 #define HEED_INLINE inline __attribute__((always_inline))
 #define HEED_NOINLINE __attribute__((noinline))
+#if defined(__OPTIMIZE_SIZE__)
+#define HEED_INLINE_IF_FAST HEED_NOINLINE
+#else
+#define HEED_INLINE_IF_FAST HEED_INLINE
+#endif
 #define HEED_UNROLL _Pragma("GCC unroll 32")
 
 namespace heed {
@@ -132,16 +138,22 @@ template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
 // The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
-// tile costs a whole one, but only 1 without, where code size counts more.
+// tile costs a whole one, but only 1 without, and where code size counts more.
 template <int W>
-constexpr int smaller_tile(int size) { return W == 1 ? 1 : size - 1; }
+constexpr bool few_tiles() {
+  return W == 1 || kSmall;
+}
+template <int W>
+constexpr int smaller_tile(int size) {
+  return few_tiles<W>() ? 1 : size - 1;
+}
 
 // How much of `left` the next tile takes. The last two share what is left: after 6 rows a
 // single one would have the registers nearly to itself.
 template <int W>
 constexpr uint32_t tile_size(uint32_t left, uint32_t most) {
-  if (left >= most) return W == 1 || left == most || left >= 2 * most ? most : (left + 1) / 2;
-  return W == 1 ? 1 : left;
+  if (left >= most) return few_tiles<W>() || left == most || left >= 2 * most ? most : (left + 1) / 2;
+  return few_tiles<W>() ? 1 : left;
 }
 
 }  // namespace heed

@@ -142,14 +142,15 @@ struct Attend {
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
+    Sums<V, MR, N> sum(acc);
     if (bias)
-      HEED_UNROLL for (int i = 0; i < MR; ++i)
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      HEED_UNROLL_IF_FAST for (int i = 0; i < MR; ++i)
+        HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) sum.of[i][j] = S::add(sum.of[i][j], S::set(bias[i]));
+    HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
       V m = max[j];
-      HEED_UNROLL for (int i = 0; i < MR; ++i) {
-        m = S::max(m, acc[i][j]);
-        S::store(s + (i * N + j) * W, acc[i][j]);
+      HEED_UNROLL_IF_FAST for (int i = 0; i < MR; ++i) {
+        m = S::max(m, sum.of[i][j]);
+        S::store(s + (i * N + j) * W, sum.of[i][j]);
       }
       max[j] = m;
     }
@@ -246,10 +247,11 @@ struct Attend {
       }
     }
     float* o = g.ot + d * N * W;
-    HEED_UNROLL for (int i = 0; i < M; ++i) {
-      HEED_UNROLL for (int j = 0; j < N; ++j) {
+    const Sums<V, M, N> sum(acc);
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
         float* at = o + (i * N + j) * W;
-        S::store(at, first ? acc[i][j] : S::fma(S::load(at), alpha[j], acc[i][j]));
+        S::store(at, first ? sum.of[i][j] : S::fma(S::load(at), alpha[j], sum.of[i][j]));
       }
     }
   }

@@ -45,10 +45,11 @@ struct Project {
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
       }
     }
-    HEED_UNROLL for (int i = 0; i < M; ++i) {
-      HEED_UNROLL for (int j = 0; j < N; ++j) {
+    const Sums<V, M, N> sum(acc);
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
         float* c = t.c[i] + t.column[j];
-        S::store(c, k0 == 0 ? acc[i][j] : S::add(S::load(c), acc[i][j]));
+        S::store(c, k0 == 0 ? sum.of[i][j] : S::add(S::load(c), sum.of[i][j]));
       }
     }
   }

@@ -25,12 +25,14 @@
 
 #define HEED_INLINE inline __attribute__((always_inline))
 #define HEED_NOINLINE __attribute__((noinline))
+#define HEED_UNROLL _Pragma("GCC unroll 32")
 #if defined(__OPTIMIZE_SIZE__)
 #define HEED_INLINE_IF_FAST HEED_NOINLINE
+#define HEED_UNROLL_IF_FAST
 #else
 #define HEED_INLINE_IF_FAST HEED_INLINE
+#define HEED_UNROLL_IF_FAST HEED_UNROLL
 #endif
-#define HEED_UNROLL _Pragma("GCC unroll 32")
 
 namespace heed {
 
@@ -136,6 +138,17 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 }  // namespace detail
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
+
+// Accumulators as the loops after the sum read them: the same registers, but in a small build a
+// copy in memory, so that those loops need not be unrolled.
+template <class V, int M, int N>
+struct Sums {
+  V of[M][N];
+  HEED_INLINE explicit Sums(const V (&acc)[M][N]) {
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) of[i][j] = acc[i][j];
+  }
+};
 
 // The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
 // tile costs a whole one, but only 1 without, and where code size counts more.

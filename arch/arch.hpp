@@ -3,11 +3,15 @@
 #include "core/table.hpp"
 #include "kernels/attend.hpp"
 #include "kernels/project.hpp"
+#include "kernels/small.hpp"
 
 namespace heed {
 template <class Arch>
 constexpr KernelTable make_table() {
-  return {Arch::name, Arch::isa::name(), uint32_t(simd_of<Arch>::W), &Project<Arch>::run, &Attend<Arch>::run};
+  KernelTable t = {Arch::name, Arch::isa::name(), uint32_t(simd_of<Arch>::W), &Project<Arch>::run, &Attend<Arch>::run,
+                   nullptr};
+  if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;
+  return t;
 }
 }  // namespace heed
 

@@ -2,12 +2,17 @@
 #include "arch.hpp"
 
 namespace {
+struct half {  // a small module does not fill 16 lanes
+  using isa = xsimd::fma3<xsimd::avx2>;
+};
+
 struct avx512 {
   static constexpr const char* name = "avx512";
   using isa = xsimd::avx512bw;
+  using small = half;
   static constexpr int project_rows = 8, project_vectors = 3;
   static constexpr int attend_rows = 8, attend_vectors = 3;
-  static constexpr int single_rows = 3;
+  static constexpr int few_rows = 4;
 };
 }  // namespace
 

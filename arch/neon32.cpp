@@ -5,9 +5,10 @@ namespace {
 struct neon32 {
   static constexpr const char* name = "neon32";
   using isa = xsimd::neon;
+  using small = neon32;
   static constexpr int project_rows = 4, project_vectors = 2;
   static constexpr int attend_rows = 4, attend_vectors = 2;
-  static constexpr int single_rows = 1;
+  static constexpr int few_rows = 1;
 };
 }  // namespace
 

@@ -5,9 +5,10 @@ namespace {
 struct neon64 {
   static constexpr const char* name = "neon64";
   using isa = xsimd::neon64;
+  using small = neon64;
   static constexpr int project_rows = 5, project_vectors = 4;
   static constexpr int attend_rows = 4, attend_vectors = 4;
-  static constexpr int single_rows = 1;
+  static constexpr int few_rows = 1;
 };
 }  // namespace
 

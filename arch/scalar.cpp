@@ -7,7 +7,7 @@ struct scalar {
   using isa = heed::scalar_isa;
   static constexpr int project_rows = 4, project_vectors = 4;
   static constexpr int attend_rows = 4, attend_vectors = 4;
-  static constexpr int single_rows = 0;
+  static constexpr int few_rows = 0;
 };
 }  // namespace
 

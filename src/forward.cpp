@@ -71,7 +71,7 @@ void fill(const Request& in, int64_t causal_offset, Job& job) {
   if (kWithWeightsOutput) fill_weights_output(in, job);
   job.causal = in.causal != HEED_CAUSAL_NONE;
   if (kWithCausal) job.causal_offset = offset_of(in, causal_offset);
-  job.scale = 1.0f / __builtin_sqrtf(float(in.geometry().head_dim));
+  job.scale = in.plan.scale;
   // Without any key PyTorch gives 0, not NaN: there is no softmax to divide by nothing.
   if (in.fully_masked == HEED_FULLY_MASKED_NAN && in.keys + in.geometry().extra_slots() != 0)
     job.fully_masked = __builtin_nanf("");

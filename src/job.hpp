@@ -9,8 +9,8 @@ namespace heed {
 
 // Rows of float32: element (n, h, row, i) at data + n * batch + h * head + row * stride + i.
 struct Rows {
-  float* data = nullptr;
-  ptrdiff_t batch = 0, head = 0, row = 0;
+  float* data;
+  ptrdiff_t batch, head, row;
   float* at(uint32_t n, uint32_t h, uint32_t r) const {
     return data + ptrdiff_t(n) * batch + ptrdiff_t(h) * head + ptrdiff_t(r) * row;
   }
@@ -21,7 +21,8 @@ struct Job {
   const unsigned char* weights = nullptr;  // packed; NULL for SDPA
   unsigned char* workspace = nullptr;
   uint32_t batch = 0, queries = 0, keys = 0;
-  Rows query, key, value, output, attn_weights;
+  Rows query, key, value, output;          // always set: clearing a Job costs a tiny call 10 ns
+  Rows attn_weights;                       // set with need_weights
   MaskView padding;                        // row_stride: from one batch entry to the next
   MaskView mask;
   ptrdiff_t mask_batch = 0, mask_head = 0;

@@ -26,12 +26,17 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   heed_plan p{};
   p.magic = kPlanMagic;
   p.geometry = g;
-  if (g.projects()) p.weights = weights_layout(g);
+  if (g.projects()) {
+    p.weights = weights_layout(g);
+    p.header = weights_header(g, p.weights);
+  }
   p.workspace = workspace_layout(g);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
     return refuse(error, HEED_ERROR_CONFIG, "weights or workspace exceed what this machine can address");
   p.kernels = find_table(isa, error);
   if (!p.kernels) return HEED_ERROR_ISA;
+  p.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
+  p.small = g.small() && p.kernels->small;
   memcpy(memory, &p, sizeof p);
   *plan = static_cast<const heed_plan*>(memory);
   return succeed(error);

@@ -3,20 +3,7 @@
 #include "core/table.hpp"
 #include "heed/layout.hpp"
 
-struct heed_plan {
-  uint32_t magic;
-  heed::Geometry geometry;
-  heed::WeightsLayout weights;      // all 0 for SDPA
-  heed::WorkspaceLayout workspace;
-  const heed::KernelTable* kernels;
-};
-static_assert(sizeof(heed_plan) <= HEED_PLAN_BYTES, "HEED_PLAN_BYTES is the public promise");
-
 namespace heed {
-
-inline constexpr uint32_t kPlanMagic = 0x6e6c7068;  // "hpln"
-
-inline bool is_plan(const heed_plan* plan) { return plan && plan->magic == kPlanMagic; }
 
 // The first 64 bytes of packed weights: what they were packed for. Little-endian, so that a
 // blob packed at the desk is read in place on the device.
@@ -31,10 +18,33 @@ struct WeightsHeader {
 static_assert(sizeof(WeightsHeader) == kWeightsHeaderBytes, "the layout's first region");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed weights are little-endian");
 
+}  // namespace heed
+
+struct heed_plan {
+  uint32_t magic;
+  heed::Geometry geometry;
+  heed::WeightsLayout weights;      // all 0 for SDPA
+  heed::WorkspaceLayout workspace;
+  heed::WeightsHeader header;       // that the weights must begin with
+  const heed::KernelTable* kernels;
+  float scale;                      // 1 / sqrt(head_dim)
+  bool small;                       // kernels->small does it where nothing is masked
+};
+static_assert(sizeof(heed_plan) <= HEED_PLAN_BYTES, "HEED_PLAN_BYTES is the public promise");
+
+namespace heed {
+
+inline constexpr uint32_t kPlanMagic = 0x6e6c7068;  // "hpln"
+
+inline bool is_plan(const heed_plan* plan) { return plan && plan->magic == kPlanMagic; }
+
 inline constexpr uint32_t kWeightsMagic = 0x64656568;  // "heed"
 inline constexpr uint32_t kWeightsVersion = 1;
 
-// weights.cpp: do these packed weights begin with the header that the plan would give them?
+// weights.cpp
+WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w);  // its checksum is 0
+
+// Do these packed weights begin with the header that the plan would give them?
 // O(1): the checksum is not looked at.
 bool weights_match(const heed_plan& plan, const void* weights);
 

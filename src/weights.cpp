@@ -130,24 +130,6 @@ void StateDict::all() {
   if (g_.bias) vector(kOutBias, e, 0, true);
 }
 
-constexpr size_t kCrcWord = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
-
-WeightsHeader header_of(const heed_plan& plan) {
-  const Geometry& g = plan.geometry;
-  WeightsHeader h{};
-  h.magic = kWeightsMagic;
-  h.version = kWeightsVersion;
-  h.panel = kPanel;
-  h.embed_dim = g.embed_dim;
-  h.num_heads = g.num_heads;
-  h.kdim = g.kdim;
-  h.vdim = g.vdim;
-  h.bias = g.bias;
-  h.add_bias_kv = g.add_bias_kv;
-  h.bytes = plan.weights.bytes;
-  return h;
-}
-
 // The checksum over all bytes as they were when the header's own field was still 0.
 uint32_t checksum(const unsigned char* weights, size_t bytes) {
   WeightsHeader h;
@@ -164,14 +146,28 @@ heed_status check_weights_memory(const heed_plan* plan, const void* weights, hee
 
 }  // namespace
 
+WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w) {
+  WeightsHeader h{};
+  h.magic = kWeightsMagic;
+  h.version = kWeightsVersion;
+  h.panel = kPanel;
+  h.embed_dim = g.embed_dim;
+  h.num_heads = g.num_heads;
+  h.kdim = g.kdim;
+  h.vdim = g.vdim;
+  h.bias = g.bias;
+  h.add_bias_kv = g.add_bias_kv;
+  h.bytes = w.bytes;
+  return h;
+}
+
+// memcmp, without asking libc for it, of all but the checksum.
 bool weights_match(const heed_plan& plan, const void* weights) {
-  const WeightsHeader header = header_of(plan);
-  uint32_t want[sizeof header / sizeof(uint32_t)], came[sizeof header / sizeof(uint32_t)];
-  memcpy(want, &header, sizeof want);
+  constexpr size_t kWords = sizeof(WeightsHeader) / sizeof(uint32_t), kCrc = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
+  uint32_t want[kWords], came[kWords], difference = 0;
+  memcpy(want, &plan.header, sizeof want);
   memcpy(came, weights, sizeof came);
-  want[kCrcWord] = came[kCrcWord];
-  uint32_t difference = 0;  // memcmp, without asking libc for it
-  for (size_t i = 0; i < sizeof want / sizeof want[0]; ++i) difference |= want[i] ^ came[i];
+  for (size_t i = 0; i < kWords; ++i) difference |= i == kCrc ? 0 : want[i] ^ came[i];
   return difference == 0;
 }
 
@@ -191,7 +187,7 @@ heed_status heed_weights_pack(const heed_plan* plan, const heed_state_dict* stat
     status = s.check();
     if (status != HEED_OK) return status;
     s.pack(static_cast<float*>(weights) + kWeightsHeaderBytes / sizeof(float));
-    WeightsHeader h = header_of(*plan);
+    WeightsHeader h = plan->header;
     memcpy(weights, &h, sizeof h);
     h.crc = crc32c(weights, size_t(h.bytes));
     memcpy(weights, &h, sizeof h);

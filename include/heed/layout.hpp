@@ -35,6 +35,7 @@ constexpr uint64_t align_up(uint64_t bytes) { return round_up(bytes, HEED_ALIGNM
 __attribute__((noinline)) constexpr uint64_t past_matrix(uint64_t at, uint32_t rows, uint32_t row_floats) {
   return at + align_up(uint64_t(rows) * row_floats * sizeof(float));
 }
+constexpr uint32_t at_least(uint32_t least, uint32_t n) { return n < least ? least : n; }
 constexpr uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
 
 // Floats from one row to the next of a matrix that heed lays out itself: rows begin at 16
@@ -44,9 +45,12 @@ constexpr uint32_t row_stride(uint32_t columns) {
   return n % 1024 == 0 ? n + 16 : n;
 }
 
+// Modules below these sizes have a kernel of their own: kernels/small.hpp.
+inline constexpr uint32_t kSmallEmbedDim = 32, kSmallLength = 16, kSmallTile = 4, kSmallLanes = 8;
+
 // How many heads are projected at a time: as few as fill whole panels, or edges of panels
 // would be computed twice; of a small module all, since each projection has a price.
-inline constexpr uint32_t kSmallEmbedDim = 64, kMostGroupFeatures = 256;
+inline constexpr uint32_t kMostGroupFeatures = 256;
 constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
   if (uint64_t(num_heads) * head_dim <= kSmallEmbedDim) return num_heads;
   uint32_t g = 1;
@@ -66,6 +70,11 @@ struct Geometry {
   constexpr uint32_t max_slots() const { return max_key + extra_slots(); }
   constexpr bool projects() const { return embed_dim != 0; }
   constexpr uint32_t groups() const { return (num_heads + group - 1) / group; }
+  // So little work that it is done in one go, where no mask is given.
+  constexpr bool small() const {
+    return projects() && embed_dim <= kSmallEmbedDim && embed_dim % kSmallLanes == 0 && extra_slots() == 0 &&
+           max_query <= kSmallLength && max_key <= kSmallLength && kdim <= kReduceBlock && vdim <= kReduceBlock;
+  }
 };
 
 constexpr Geometry geometry(const heed_config& c) {
@@ -131,7 +140,9 @@ struct WorkspaceLayout {  // offsets in bytes; those of a slice count from its b
 };
 
 constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
-  const uint32_t slots = g.max_slots(), own = g.projects() ? slots : 0;  // SDPA reads its caller's rows where they lie
+  const uint32_t slots = g.max_slots(), rows = g.small() ? uint32_t(round_up(slots, kSmallTile)) : slots;
+  const uint32_t own = g.projects() ? rows : 0;  // SDPA reads its caller's rows where they lie
+  const uint32_t all_heads = g.small() ? g.embed_dim * kSmallLanes : 0;
   const uint32_t queries = uint32_t(round_up(g.max_query < kQueryBlock ? g.max_query : kQueryBlock, kPanel));
   const uint32_t keys = slots < kKeyBlock ? uint32_t(round_up(slots, 8)) : kKeyBlock;
   const uint32_t k_stride = row_stride(g.group * g.head_dim), v_stride = row_stride(g.group * g.value_dim);
@@ -146,8 +157,8 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   w.v = past_matrix(w.k, own, k_stride);
   w.q = past_matrix(w.v, own, v_stride);
   w.qt = past_matrix(w.q, g.projects() ? queries : 0, k_stride);
-  w.ot = past_matrix(w.qt, queries, g.head_dim);
-  w.scores = past_matrix(w.ot, queries, g.value_dim);
+  w.ot = past_matrix(w.qt, 1, at_least(all_heads, queries * g.head_dim));
+  w.scores = past_matrix(w.ot, 1, at_least(all_heads, queries * g.value_dim));
   w.finite = past_matrix(w.scores, queries, keys);
   w.slice_bytes = w.finite + align_up(uint64_t(g.group) * ((slots + kKeyBlock - 1) / kKeyBlock));
   w.bytes = w.slices + g.slices * w.slice_bytes;

@@ -16,9 +16,9 @@ inline constexpr bool kWithMessages = HEED_WITH_MESSAGES;            // sentence
 // Built for size (-Os): few tile sizes, shared code in place of inlined code. The bits are the
 // same. Not `inline`: kernels and the rest may be built differently.
 #if defined(__OPTIMIZE_SIZE__)
-constexpr bool kSmall = true;
+constexpr bool kForSize = true;
 #else
-constexpr bool kSmall = false;
+constexpr bool kForSize = false;
 #endif
 
 }  // namespace heed

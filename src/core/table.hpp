@@ -57,12 +57,33 @@ struct AttendArgs {
   float* scores;
 };
 
+// A whole small module for one batch entry, see Geometry::small(): no masks, no slots.
+struct SmallArgs {
+  const float* query;
+  const float* key;
+  const float* value;
+  float* out;
+  ptrdiff_t query_stride, key_stride, value_stride, out_stride;
+  const float *q_panels, *k_panels, *v_panels, *out_panels;  // as in ProjectArgs
+  const float *q_bias, *k_bias, *v_bias, *out_bias;
+  uint32_t rows, keys, num_heads, head_dim, embed_dim, kdim, vdim;
+  float scale;                 // as in AttendArgs
+  float fully_masked;
+  float* weights;              // nullptr, or rows of keys
+  ptrdiff_t weights_stride;
+  ptrdiff_t weights_head;      // from one head to the next; 0: the average over heads
+  float *q, *k, *v;            // scratch: rows of embed_dim
+  ptrdiff_t stride;
+  float *qt, *ot, *scores;     // scratch: embed_dim, embed_dim, and twice the keys, times 8
+};
+
 struct KernelTable {
   const char* name;
   const char* simd;            // xsimd's name of the arch
   uint32_t lanes;
   void (*project)(const ProjectArgs&);
   void (*attend)(const AttendArgs&);
+  void (*small)(const SmallArgs&);  // nullptr: no such kernel
 };
 
 inline constexpr float kLog2e = 1.44269504088896340736f;

@@ -13,7 +13,7 @@
 #pragma once
 #include <type_traits>
 
-#include "kernels/attend_one.hpp"
+#include "kernels/attend_few.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
 
@@ -27,7 +27,7 @@ struct Attend {
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
   // Without SIMD a register is one query, and an unused one costs less than another set of tiles.
-  static constexpr bool kAlwaysWhole = kSmall && W == 1;
+  static constexpr bool kAlwaysWhole = kForSize && W == 1;
 
   struct Group {               // `registers` * W queries, of which `rows` exist
     const AttendArgs& g;
@@ -126,29 +126,30 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
-  // Scores of MR keys, whose rows begin at k[i], and the maximum raised to them.
-  template <int N>
-  static HEED_INLINE_IF_FAST void score_tile(const AttendArgs& g, const float* const (&k)[MR], const float* bias,
+  // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
+  // stays in memory: in registers it would push q out of them.
+  template <int M, int N>
+  static HEED_INLINE_IF_FAST void score_tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
                                              float* s, V* max) {
-    V acc[MR][N];
-    HEED_UNROLL for (int i = 0; i < MR; ++i)
+    V acc[M][N];
+    HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* qt = g.qt;
     for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
-      HEED_UNROLL for (int i = 0; i < MR; ++i) {
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
         const V x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
-    Sums<V, MR, N> sum(acc);
+    Sums<V, M, N> sum(acc);
     if (bias)
-      HEED_UNROLL_IF_FAST for (int i = 0; i < MR; ++i)
+      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i)
         HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) sum.of[i][j] = S::add(sum.of[i][j], S::set(bias[i]));
     HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
       V m = max[j];
-      HEED_UNROLL_IF_FAST for (int i = 0; i < MR; ++i) {
+      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
         m = S::max(m, sum.of[i][j]);
         S::store(s + (i * N + j) * W, sum.of[i][j]);
       }
@@ -159,17 +160,17 @@ struct Attend {
   // The last tile may run past the block, and a block may hold positions that must not be
   // read: another key of the block is read in their place. That cannot raise the maximum,
   // and nobody uses the score.
-  template <int N>
+  template <int M, int N>
   static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
-    const float* k[MR];
-    float bias[MR];
-    for (uint32_t r = 0; r < uint32_t(MR); ++r) {
+    const float* k[M];
+    float bias[M];
+    for (uint32_t r = 0; r < uint32_t(M); ++r) {
       uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
       bias[r] = bias_from(g, position) ? *bias_from(g, position) : 0.0f;
     }
-    score_tile<N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
+    score_tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
   }
 
   template <int N>
@@ -180,11 +181,14 @@ struct Attend {
     const float* bias = bias_from(g, b.begin);
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      score_tile<N>(g, k, bias, s, max);
+      score_tile<MR, N>(g, k, bias, s, max);
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }
-    for (uint32_t i = whole; i < b.keys; i += MR) odd_score_tile<N>(g, b, i, max);
+    constexpr int kHalf = few_tiles<W>() ? MR : MR / 2;
+    uint32_t i = whole;
+    for (; i + kHalf < b.keys; i += MR) odd_score_tile<MR, N>(g, b, i, max);
+    if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
@@ -217,7 +221,7 @@ struct Attend {
   static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
     V sum[4] = {S::set(0.0f), S::set(0.0f), S::set(0.0f), S::set(0.0f)};
     uint32_t i = 0;
-    if constexpr (!kSmall)
+    if constexpr (!kForSize)
       for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
     for (; i < b.keys; ++i, s += lanes) weigh<1>(s, lanes, max, &sum[i % 4]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
@@ -228,7 +232,7 @@ struct Attend {
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
                                        bool first, uint32_t d) {
-    const bool careful = Careful && (!kSmall || b.careful);
+    const bool careful = Careful && (!kForSize || b.careful);
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -263,7 +267,7 @@ struct Attend {
     if constexpr (M > 1) value_tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
   }
 
-  // In a small build careful tiles have one row, and do the rest of the others too.
+  // In a size build careful tiles have one row, and do the rest of the others too.
   template <int N>
   static HEED_INLINE void few_value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
     uint32_t d = 0;
@@ -367,7 +371,7 @@ struct Attend {
       p.sum[j] = S::fma(p.sum[j], p.alpha[j], sum);
     }
     with_registers(p.registers, [&](auto n) {
-      if constexpr (kSmall) few_value_tiles<n>(g, b, p.alpha, first);
+      if constexpr (kForSize) few_value_tiles<n>(g, b, p.alpha, first);
       else if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
       else value_tiles<n, false>(g, b, p.alpha, first);
     });
@@ -389,12 +393,7 @@ struct Attend {
     }
     if (first)
       for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
-    for (uint32_t j = 0; j < registers; ++j) {
-      alignas(64) float lanes[W];
-      S::store(lanes, p.sum[j]);
-      for (float& x : lanes) x = inverse_sum(g, x);
-      p.inverse[j] = S::load(lanes);
-    }
+    for (uint32_t j = 0; j < registers; ++j) p.inverse[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
     store_outputs(p);
     if (kWithWeightsOutput && g.weights) write_weights(p);
   }
@@ -402,14 +401,10 @@ struct Attend {
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
       const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if constexpr (Arch::single_rows > 0) {
-        if (left <= uint32_t(Arch::single_rows)) {
-          AttendOne<Arch>::run(g, row++);
-          continue;
-        }
-      }
-      // A few odd rows are cheaper one by one than in a register of their own.
-      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::single_rows) ? 1u : 0u);
+      if constexpr (Arch::few_rows > 0)
+        if (left <= uint32_t(Arch::few_rows)) return AttendFew<Arch>::run(g, row, left);
+      // A few odd rows are cheaper by themselves than in a register of their own.
+      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::few_rows) ? 1u : 0u);
       const uint32_t n = kAlwaysWhole ? uint32_t(NV) : tile_size<W>(registers, NV);
       const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
       group(g, row, rows, n);

@@ -92,8 +92,10 @@ inline void begin_weight_row(const AttendArgs& g, uint32_t row, float inverse) {
   for (uint32_t i = 0; i < g.weight_columns; ++i) w[i] = nothing;
 }
 
-inline float inverse_sum(const AttendArgs& g, float sum) {
-  return sum == 0.0f ? g.fully_masked : 1.0f / sum;
+// fully_masked where nothing was seen.
+template <class S>
+static HEED_INLINE typename S::V inverse_sum(typename S::V sum, float fully_masked) {
+  return S::if_equal(sum, S::set(0.0f), S::set(fully_masked), S::div(S::set(1.0f), sum));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // What goes around xsimd, and why:
 //   fma         8.1 has none for AVX-512, and Arm's needs the fused form by name
 //   transpose   8.1 has none
+//   div         on 32-bit Arm it is an estimate
 //   max         which operand a NaN gives changed between 8.1 and 14
 //   shift_to_exponent  bitwise_cast changed its template argument in 10, and before
 //               14.2 GCC 12 calls it on Arm through a table of function pointers
@@ -46,6 +47,7 @@ namespace detail {
 #if defined(__AVX512F__)
 static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
 static HEED_INLINE __m512 max_register(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
+static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
 static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
 }
@@ -53,6 +55,7 @@ static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
 #if defined(__AVX2__)
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static HEED_INLINE __m256 shift_to_exponent(__m256 a) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
 }
@@ -62,6 +65,7 @@ static HEED_INLINE __m128 fma_register(__m128 a, __m128 b, __m128 c) {
   return _mm_add_ps(_mm_mul_ps(a, b), c);  // no FMA before AVX2: sse42 rounds twice
 }
 static HEED_INLINE __m128 max_register(__m128 a, __m128 b) { return _mm_max_ps(a, b); }
+static HEED_INLINE __m128 div_register(__m128 a, __m128 b) { return _mm_div_ps(a, b); }
 static HEED_INLINE __m128 shift_to_exponent(__m128 a) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23));
 }
@@ -71,6 +75,14 @@ static HEED_INLINE float32x4_t fma_register(float32x4_t a, float32x4_t b, float3
   return vfmaq_f32(c, a, b);
 }
 static HEED_INLINE float32x4_t max_register(float32x4_t a, float32x4_t b) { return vmaxq_f32(a, b); }
+static HEED_INLINE float32x4_t div_register(float32x4_t a, float32x4_t b) {
+#if defined(__aarch64__)
+  return vdivq_f32(a, b);
+#else
+  HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] /= b[i];
+  return a;
+#endif
+}
 static HEED_INLINE float32x4_t shift_to_exponent(float32x4_t a) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23));
 }
@@ -90,6 +102,7 @@ struct Simd {
   static HEED_INLINE V add(V a, V b) { return a + b; }
   static HEED_INLINE V sub(V a, V b) { return a - b; }
   static HEED_INLINE V mul(V a, V b) { return a * b; }
+  static HEED_INLINE V div(V a, V b) { return V(detail::div_register(a.data, b.data)); }
   static HEED_INLINE V fma(V a, V b, V c) { return V(detail::fma_register(a.data, b.data, c.data)); }
   // b where either is NaN on x86, NaN on Arm: use max(constant, x) to keep a NaN.
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
@@ -116,6 +129,7 @@ struct ScalarSimd {
   static HEED_INLINE V add(V a, V b) { return a + b; }
   static HEED_INLINE V sub(V a, V b) { return a - b; }
   static HEED_INLINE V mul(V a, V b) { return a * b; }
+  static HEED_INLINE V div(V a, V b) { return a / b; }
   static HEED_INLINE V fma(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
   static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }
@@ -154,7 +168,7 @@ struct Sums {
 // tile costs a whole one, but only 1 without, and where code size counts more.
 template <int W>
 constexpr bool few_tiles() {
-  return W == 1 || kSmall;
+  return W == 1 || kForSize;
 }
 template <int W>
 constexpr int smaller_tile(int size) {

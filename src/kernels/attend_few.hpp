@@ -1,0 +1,222 @@
+// attend_few.hpp - the same attention for a few queries: decoding, and the odd rows of a block.
+//
+// Their lanes would be nearly empty, so here lanes are keys while scores are made and features
+// while values are summed. Every chain runs over the same terms in the same order as in
+// attend.hpp: the bits are equal.
+#pragma once
+#include "kernels/exp2.hpp"
+#include "kernels/key_block.hpp"
+
+namespace heed {
+
+template <class Arch>
+struct AttendFew {
+  using S = simd_of<Arch>;
+  using V = typename S::V;
+  static constexpr int W = S::W;
+  static constexpr uint32_t kMost = 8;  // queries at a time
+
+  struct Rows {
+    const AttendArgs& g;
+    uint32_t first, count, end;  // end: of the row that sees furthest
+    float max[kMost], sum[kMost];
+    uint32_t end_of(uint32_t r) const { return position_limit(g, first + r); }
+    float* q(uint32_t r) const { return g.qt + r * g.head_dim; }
+    float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
+    float* scores(uint32_t r) const {
+      const uint32_t keys = end < kKeyBlock ? end : kKeyBlock;
+      return g.scores + r * uint32_t(round_up(keys, W));
+    }
+    // The part of a block that row r sees.
+    KeyBlock part(KeyBlock b, uint32_t r) const {
+      const uint32_t limit = end_of(r);
+      if (limit < b.begin + b.keys) b.keys = limit > b.begin ? limit - b.begin : 0;
+      return b;
+    }
+  };
+
+  static HEED_INLINE float first_lane(V v) {
+    alignas(64) float lanes[W];
+    S::store(lanes, v);
+    return lanes[0];
+  }
+
+  // Scores of W keys for all rows; keys past the block or not to be read are replaced as in
+  // attend.hpp. A row of scores waits in memory while the keys' features are turned into lanes.
+  static HEED_INLINE void score(const Rows& p, const KeyBlock& b, uint32_t i) {
+    const AttendArgs& g = p.g;
+    const float* k[W];
+    alignas(64) float bias[W] = {};
+    for (uint32_t u = 0; u < uint32_t(W); ++u) {
+      uint32_t position = b.begin + (i + u < b.keys ? i + u : b.keys - 1);
+      if (!is_visible(g, position)) position = b.any;
+      k[u] = g.k + ptrdiff_t(position) * g.k_stride;
+      if (bias_from(g, position)) bias[u] = *bias_from(g, position);
+    }
+    for (uint32_t r = 0; r < p.count; ++r) S::store(p.scores(r) + i, S::set(0.0f));
+    for (uint32_t d = 0; d < g.head_dim; d += W) {
+      const uint32_t left = g.head_dim - d;
+      V kt[W];
+      if (left >= uint32_t(W)) {
+        HEED_UNROLL for (int u = 0; u < W; ++u) kt[u] = S::load(k[u] + d);
+        S::transpose(kt);
+        for (uint32_t r = 0; r < p.count; ++r) add_terms<true>(kt, p.q(r) + d, W, p.scores(r) + i);
+      } else {
+        for (uint32_t f = 0; f < left; ++f) {
+          alignas(64) float lanes[W];
+          for (int u = 0; u < W; ++u) lanes[u] = k[u][d + f];
+          kt[f] = S::load(lanes);
+        }
+        for (uint32_t r = 0; r < p.count; ++r) add_terms<false>(kt, p.q(r) + d, left, p.scores(r) + i);
+      }
+    }
+    if (!bias_from(g, 0)) return;
+    for (uint32_t r = 0; r < p.count; ++r)
+      S::store(p.scores(r) + i, S::add(S::load(p.scores(r) + i), S::load(bias)));
+  }
+
+  template <bool Whole>
+  static HEED_INLINE void add_terms(const V (&kt)[W], const float* q, uint32_t terms, float* score) {
+    V acc = S::load(score);
+    if (Whole)
+      HEED_UNROLL for (int u = 0; u < W; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
+    else
+      for (uint32_t u = 0; u < terms; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
+    S::store(score, acc);
+  }
+
+  static HEED_NOINLINE void score_block(const Rows& p, const KeyBlock& b) {
+    for (uint32_t i = 0; i < b.keys; i += W) score(p, b, i);
+  }
+
+  static HEED_INLINE void mask_row(const Rows& p, const KeyBlock& b, uint32_t r) {
+    const AttendArgs& g = p.g;
+    if (!has_mask(g) && b.dense) return;
+    for (uint32_t i = 0; i < b.keys; ++i) {
+      float* s = p.scores(r) + i;
+      const uint32_t position = b.begin + i;
+      if (!is_visible(g, position)) {
+        *s = kHidden;
+      } else if (has_mask(g)) {
+        *s = first_lane(add_mask_term<S>(S::set(*s), S::set(mask_term(g, p.first + r, position))));
+      }
+    }
+  }
+
+  static HEED_INLINE void weigh_row(float* s, uint32_t keys, float max) {
+    for (uint32_t i = 0; i < keys; i += W) S::store(s + i, exp2<S>(S::sub(S::load(s + i), S::set(max))));
+  }
+
+  static HEED_INLINE float block_sum(const float* p, uint32_t keys) {
+    float sum[4] = {};
+    for (uint32_t i = 0; i < keys; ++i) sum[i % 4] += p[i];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+
+  struct Weighted {  // one row's weights of a block, and the values that they go with
+    const AttendArgs& g;
+    const KeyBlock& b;
+    const float* p;
+    bool skips(uint32_t k) const { return b.careful && (p[k] == 0.0f || !is_visible(g, b.begin + k)); }
+    const float* v(uint32_t d) const { return g.v + ptrdiff_t(b.begin) * g.v_stride + d; }
+  };
+
+  // Features [d, d + N * W).
+  template <int N>
+  static HEED_INLINE void value_columns(const Weighted& w, float alpha, bool first, uint32_t d, float* out) {
+    V acc[N];
+    HEED_UNROLL for (int j = 0; j < N; ++j) acc[j] = S::set(0.0f);
+    const float* v = w.v(d);
+    for (uint32_t k = 0; k < w.b.keys; ++k, v += w.g.v_stride) {
+      if (w.skips(k)) continue;
+      const V weight = S::set(w.p[k]);
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[j] = S::fma(S::load(v + j * W), weight, acc[j]);
+    }
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      float* o = out + d + uint32_t(j * W);
+      S::store(o, first ? acc[j] : S::fma(S::load(o), S::set(alpha), acc[j]));
+    }
+  }
+
+  // The features left over, one lane of value_columns each.
+  static HEED_INLINE void value_rest(const Weighted& w, float alpha, bool first, uint32_t d, float* out) {
+    for (; d < w.g.value_dim; ++d) {
+      V acc = S::set(0.0f);
+      const float* v = w.v(d);
+      for (uint32_t k = 0; k < w.b.keys; ++k, v += w.g.v_stride)
+        if (!w.skips(k)) acc = S::fma(S::set(*v), S::set(w.p[k]), acc);
+      out[d] = first_lane(first ? acc : S::fma(S::set(out[d]), S::set(alpha), acc));
+    }
+  }
+
+  static HEED_NOINLINE void values(const Weighted& w, float alpha, bool first, float* out) {
+    uint32_t d = 0;
+    for (; d + 4 * W <= w.g.value_dim; d += 4 * W) value_columns<4>(w, alpha, first, d, out);
+    for (; d + W <= w.g.value_dim; d += W) value_columns<1>(w, alpha, first, d, out);
+    value_rest(w, alpha, first, d, out);
+  }
+
+  static HEED_NOINLINE void attend_row(Rows& p, const KeyBlock& b, uint32_t r, bool first) {
+    float* s = p.scores(r);
+    mask_row(p, b, r);
+    float max = p.max[r];
+    for (uint32_t i = 0; i < b.keys; ++i) max = s[i] > max ? s[i] : max;
+    const float alpha = first_lane(exp2<S>(S::set(p.max[r] - max)));
+    p.max[r] = max;
+    weigh_row(s, b.keys, max);
+    p.sum[r] = first_lane(S::fma(S::set(p.sum[r]), S::set(alpha), S::set(block_sum(s, b.keys))));
+    values({p.g, b, s}, alpha, first, p.out(r));
+  }
+
+  static HEED_NOINLINE void write_weights(Rows& p, const float* inverse) {
+    const AttendArgs& g = p.g;
+    for (uint32_t r = 0; r < p.count; ++r) begin_weight_row(g, p.first + r, inverse[r]);
+    KeyBlock b;
+    for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
+      if (!open_key_block(g, k, p.end, &b)) continue;
+      score_block(p, b);
+      for (uint32_t r = 0; r < p.count; ++r) {
+        const KeyBlock part = p.part(b, r);
+        float *w = g.weights + ptrdiff_t(p.first + r) * g.weights_stride, *s = p.scores(r);
+        mask_row(p, part, r);
+        weigh_row(s, part.keys, p.max[r]);
+        for (uint32_t i = 0; i < part.keys; ++i) {
+          float* at = w + weight_column(g, k + i);
+          const float weight = s[i] * inverse[r];
+          *at = (g.weights_add ? *at + weight : weight) * g.weights_scale;
+        }
+      }
+    }
+  }
+
+  // Rows [first, first + count).
+  static HEED_NOINLINE void run(const AttendArgs& g, uint32_t first, uint32_t count) {
+    Rows p{g, first, count, position_limit(g, first + count - 1), {}, {}};
+    for (uint32_t r = 0; r < count; ++r) {
+      const float* q = g.q + ptrdiff_t(first + r) * g.q_stride;
+      for (uint32_t d = 0; d < g.head_dim; ++d) p.q(r)[d] = q[d] * g.scale;
+      p.max[r] = kLowest;
+    }
+    bool seen[kMost] = {};
+    KeyBlock b;
+    for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
+      if (!open_key_block(g, k, p.end, &b)) continue;
+      score_block(p, b);
+      for (uint32_t r = 0; r < count; ++r) {
+        const KeyBlock part = p.part(b, r);
+        if (part.keys == 0) continue;
+        attend_row(p, part, r, !seen[r]);
+        seen[r] = true;
+      }
+    }
+    float inverse[kMost];
+    for (uint32_t r = 0; r < count; ++r) {
+      inverse[r] = first_lane(inverse_sum<S>(S::set(p.sum[r]), g.fully_masked));
+      float* out = g.out + ptrdiff_t(first + r) * g.out_stride;
+      for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = seen[r] ? p.out(r)[d] * inverse[r] : 0.0f * inverse[r];
+    }
+    if (kWithWeightsOutput && g.weights) write_weights(p, inverse);
+  }
+};
+
+}  // namespace heed

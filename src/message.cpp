@@ -64,6 +64,14 @@ heed_status refuse_words(heed_error* error, uint32_t status_and_kinds, const cha
   return status;
 }
 
+heed_status set_status(heed_error* error, heed_status status) {
+  if (error) {
+    error->status = status;
+    error->message[0] = 0;
+  }
+  return status;
+}
+
 heed_status refuse_null(heed_error* error, const char* name) {
   return refuse(error, HEED_ERROR_NULL, "% must not be NULL", name);
 }

@@ -11,6 +11,7 @@ inline constexpr bool kWithBiasKv = HEED_WITH_BIAS_KV;               // add_bias
 inline constexpr bool kWithSdpa = HEED_WITH_SDPA;                    // scaled_dot_product_attention
 inline constexpr bool kWithSlices = HEED_WITH_SLICES;                // more than one thread per call
 inline constexpr bool kWithPack = HEED_WITH_PACK;                    // state_dict to packed weights
+inline constexpr bool kWithTiles = HEED_WITH_TILES;                  // arch scalar: 16 sums at a time, not one
 inline constexpr bool kWithMessages = HEED_WITH_MESSAGES;            // sentences beside the status
 
 // Built for size (-Os): few tile sizes, shared code in place of inlined code. The bits are the

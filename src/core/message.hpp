@@ -39,13 +39,8 @@ constexpr uint32_t kinds_of() {
 // not fit is cut. Kinds: 3 bits per word above the 8 of the status.
 heed_status refuse_words(heed_error* error, uint32_t status_and_kinds, const char* format, const uintptr_t* words);
 
-inline heed_status set_status(heed_error* error, heed_status status) {
-  if (error) {
-    error->status = status;
-    error->message[0] = 0;
-  }
-  return status;
-}
+// With an empty message.
+heed_status set_status(heed_error* error, heed_status status);
 inline heed_status succeed(heed_error* error) { return set_status(error, HEED_OK); }
 
 template <class... T>

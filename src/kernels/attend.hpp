@@ -26,6 +26,7 @@ struct Attend {
   static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
+  static constexpr uint32_t kFewRows = kForSize ? 0 : uint32_t(Arch::few_rows);
   // Without SIMD a register is one query, and an unused one costs less than another set of tiles.
   static constexpr bool kAlwaysWhole = kForSize && W == 1;
 
@@ -89,6 +90,7 @@ struct Attend {
   // ---- masks -----------------------------------------------------------------------
 
   static HEED_INLINE bool needs_mask(const Group& p, const KeyBlock& b) {
+    if (!kWithMasks && !kWithCausal) return false;
     return !b.dense || has_mask(p.g) || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
@@ -175,7 +177,7 @@ struct Attend {
 
   template <int N>
   static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
-    const uint32_t whole = b.dense ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
+    const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
     const float* k[MR];
     HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
     const float* bias = bias_from(g, b.begin);
@@ -232,7 +234,7 @@ struct Attend {
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
                                        bool first, uint32_t d) {
-    const bool careful = Careful && (!kForSize || b.careful);
+    const bool careful = Careful && (kWithMasks || kWithCausal) && (!kForSize || b.careful);
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -271,7 +273,7 @@ struct Attend {
   template <int N>
   static HEED_INLINE void few_value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
     uint32_t d = 0;
-    for (; !b.careful && d + MR <= g.value_dim; d += MR) value_tile<MR, N, false>(g, b, alpha, first, d);
+    for (; MR > 1 && !b.careful && d + MR <= g.value_dim; d += MR) value_tile<MR, N, MR == 1>(g, b, alpha, first, d);
     for (; d < g.value_dim; ++d) value_tile<1, N, true>(g, b, alpha, first, d);
   }
 
@@ -401,10 +403,10 @@ struct Attend {
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
       const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if constexpr (Arch::few_rows > 0)
-        if (left <= uint32_t(Arch::few_rows)) return AttendFew<Arch>::run(g, row, left);
+      if constexpr (kFewRows > 0)
+        if (left <= kFewRows) return AttendFew<Arch>::run(g, row, left);
       // A few odd rows are cheaper by themselves than in a register of their own.
-      const uint32_t registers = left / uint32_t(W) + (odd > uint32_t(Arch::few_rows) ? 1u : 0u);
+      const uint32_t registers = left / uint32_t(W) + (odd > kFewRows ? 1u : 0u);
       const uint32_t n = kAlwaysWhole ? uint32_t(NV) : tile_size<W>(registers, NV);
       const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
       group(g, row, rows, n);

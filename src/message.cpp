@@ -72,21 +72,13 @@ heed_status set_status(heed_error* error, heed_status status) {
   return status;
 }
 
-heed_status refuse_null(heed_error* error, const char* name) {
-  return refuse(error, HEED_ERROR_NULL, "% must not be NULL", name);
-}
-
-heed_status refuse_alignment(heed_error* error, const char* name) {
-  return refuse(error, HEED_ERROR_MEMORY, "% must be aligned to 64 bytes", name);
+heed_status refuse_with(heed_error* error, heed_status status, const char* format, const char* word) {
+  return refuse(error, status, format, word);
 }
 
 heed_status check_room(const char* who_needs, uint64_t bytes, size_t came, heed_error* error) {
   if (came >= bytes) return HEED_OK;
   return refuse(error, HEED_ERROR_MEMORY, "% % bytes, but % came", who_needs, bytes, came);
-}
-
-heed_status refuse_feature(heed_error* error, const char* option) {
-  return refuse(error, HEED_ERROR_FEATURE, "this build of heed leaves that out: it was configured with %=OFF", option);
 }
 
 }  // namespace heed

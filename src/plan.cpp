@@ -42,18 +42,12 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   return succeed(error);
 }
 
-// Without sentences the rules are inlined here, so that their texts are nobody's.
-template <class Config>
-__attribute__((flatten, noinline)) bool is_sound(const Config& c) {
-  return !broken_rule(c);
-}
-
 template <class Config>
 heed_status plan_init(const Config* config, void* memory, size_t bytes, const heed_plan** plan, heed_error* error) {
   if (!config || !memory || !plan) return refuse_null(error, !config ? "config" : !memory ? "memory" : "plan");
   if constexpr (kWithMessages) {
     if (const char* rule = broken_rule(*config)) return refuse(error, HEED_ERROR_CONFIG, "%", rule);
-  } else if (!is_sound(*config)) {
+  } else if (!verdict<RuleHolds>(*config)) {
     return set_status(error, HEED_ERROR_CONFIG);
   }
   return make_plan(heed::geometry(*config), config->isa, memory, bytes, plan, error);

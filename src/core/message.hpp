@@ -55,10 +55,21 @@ inline heed_status refuse(heed_error* error, heed_status status, const char* for
   }
 }
 
-// The refusals that several functions need.
-heed_status refuse_null(heed_error* error, const char* name);
-heed_status refuse_alignment(heed_error* error, const char* name);
+// The refusals that several functions need: one word and the sentence around it.
+heed_status refuse_with(heed_error* error, heed_status status, const char* format, const char* word);
 heed_status check_room(const char* who_needs, uint64_t bytes, size_t came, heed_error* error);
-heed_status refuse_feature(heed_error* error, const char* option);
+
+inline heed_status refuse_null(heed_error* error, const char* name) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_NULL);
+  return refuse_with(error, HEED_ERROR_NULL, "% must not be NULL", name);
+}
+inline heed_status refuse_alignment(heed_error* error, const char* name) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_MEMORY);
+  return refuse_with(error, HEED_ERROR_MEMORY, "% must be aligned to 64 bytes", name);
+}
+inline heed_status refuse_feature(heed_error* error, const char* option) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_FEATURE);
+  return refuse_with(error, HEED_ERROR_FEATURE, "this build of heed leaves that out: it was configured with %=OFF", option);
+}
 
 }  // namespace heed

@@ -77,6 +77,23 @@ void fill(const Request& in, int64_t causal_offset, Job& job) {
     job.fully_masked = __builtin_nanf("");
 }
 
+namespace {
+
+// Apart, so that the request's stack is free again when the job runs.
+__attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed_call& call, const void* workspace,
+                                               size_t bytes, heed_error* error, Job& job) {
+  Request in(plan, call, error);
+  if (call.key_padding_mask.data) in.key_padding_mask = &call.key_padding_mask;
+  if (!call.key.data && call.key.rank == 0) in.key = in.query;
+  if (!call.value.data && call.value.rank == 0) in.value = in.key;
+  in.average = call.average_attn_weights;
+  heed_status status = check_workspace(plan, workspace, bytes, error);
+  if (status == HEED_OK) status = check(in);
+  if (status == HEED_OK) fill(in, call.causal_offset, job);
+  return status;
+}
+
+}  // namespace
 }  // namespace heed
 
 heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_call* call, void* workspace,
@@ -89,16 +106,9 @@ heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_
   if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0 || !weights_match(*plan, weights))
     return refuse(error, HEED_ERROR_WEIGHTS,
                   "weights are not those that heed_weights_pack made for this plan, aligned to 64 bytes");
-  Request in(*plan, *call, error);
-  if (call->key_padding_mask.data) in.key_padding_mask = &call->key_padding_mask;
-  if (!call->key.data && call->key.rank == 0) in.key = in.query;
-  if (!call->value.data && call->value.rank == 0) in.value = in.key;
-  in.average = call->average_attn_weights;
-  status = check_workspace(*plan, workspace, bytes, error);
-  if (status == HEED_OK) status = check(in);
-  if (status != HEED_OK) return status;
   Job job;
-  fill(in, call->causal_offset, job);
+  status = make_job(*plan, *call, workspace, bytes, error, job);
+  if (status != HEED_OK) return status;
   job.weights = static_cast<const unsigned char*>(weights);
   job.workspace = static_cast<unsigned char*>(workspace);
   job.parallel_for = call->parallel_for;

@@ -106,7 +106,7 @@ struct Attend {
   // Hides what register j's queries may not see; raises *max to the largest score left.
   static HEED_NOINLINE void mask_register(const Group& p, const KeyBlock& b, uint32_t j, V* max) {
     const AttendArgs& g = p.g;
-    alignas(64) float limit[W], terms[W * W];
+    alignas(4 * W) float limit[W], terms[W * W];
     for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
     const V limits = S::load(limit), hidden = S::set(kHidden);
     V m = *max;
@@ -128,6 +128,20 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
+  // The end of a score tile without unrolling: the sums wait where they go.
+  template <int M, int N>
+  static HEED_INLINE void rolled_scores(const V (&acc)[M][N], const float* bias, float* s, V* max) {
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) S::store(s + (i * N + j) * W, acc[i][j]);
+    for (int i = 0; i < M; ++i) {
+      for (int j = 0; j < N; ++j, s += W) {
+        V x = S::load(s);
+        if (bias) S::store(s, x = S::add(x, S::set(bias[i])));
+        max[j] = S::max(max[j], x);
+      }
+    }
+  }
+
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
   template <int M, int N>
@@ -145,15 +159,15 @@ struct Attend {
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
-    Sums<V, M, N> sum(acc);
+    if constexpr (kForSize) return rolled_scores<M, N>(acc, bias, s, max);
     if (bias)
-      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i)
-        HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) sum.of[i][j] = S::add(sum.of[i][j], S::set(bias[i]));
-    HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
+      HEED_UNROLL for (int i = 0; i < M; ++i)
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
       V m = max[j];
-      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
-        m = S::max(m, sum.of[i][j]);
-        S::store(s + (i * N + j) * W, sum.of[i][j]);
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        m = S::max(m, acc[i][j]);
+        S::store(s + (i * N + j) * W, acc[i][j]);
       }
       max[j] = m;
     }
@@ -300,7 +314,7 @@ struct Attend {
           store_columns(ot, lanes, p.inverse[j], step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
-      alignas(64) float last[W];
+      alignas(4 * W) float last[W];
       for (uint32_t d = 0; d < dim; ++d) {
         S::store(last, S::mul(S::load(ot + d * lanes), p.inverse[j]));
         for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
@@ -321,7 +335,7 @@ struct Attend {
         S::store(at, S::mul(g.weights_add ? S::add(S::load(at), r[q]) : r[q], S::set(g.weights_scale)));
         continue;
       }
-      alignas(64) float lanes[W];
+      alignas(4 * W) float lanes[W];
       S::store(lanes, r[q]);
       for (uint32_t i = 0; i < keys; ++i) {
         float* at = w + weight_column(g, position + i);
@@ -333,7 +347,7 @@ struct Attend {
   static HEED_NOINLINE void write_weights(const Group& p) {
     const AttendArgs& g = p.g;
     for (uint32_t j = 0; j < p.registers; ++j) {
-      alignas(64) float inverse[W];
+      alignas(4 * W) float inverse[W];
       S::store(inverse, p.inverse[j]);
       for (uint32_t i = 0; i < p.rows_of(j); ++i) begin_weight_row(g, p.row + j * W + i, inverse[i]);
     }
@@ -361,7 +375,7 @@ struct Attend {
 
   // ---- the formula -----------------------------------------------------------------
 
-  static HEED_INLINE void attend_block(Group& p, const KeyBlock& b, bool first) {
+  static HEED_INLINE_IF_FAST void attend_block(Group& p, const KeyBlock& b, bool first) {
     const AttendArgs& g = p.g;
     V max[NV];
     for (uint32_t j = 0; j < p.registers; ++j) max[j] = p.max[j];

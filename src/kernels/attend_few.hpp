@@ -36,7 +36,7 @@ struct AttendFew {
   };
 
   static HEED_INLINE float first_lane(V v) {
-    alignas(64) float lanes[W];
+    alignas(4 * W) float lanes[W];
     S::store(lanes, v);
     return lanes[0];
   }
@@ -46,7 +46,7 @@ struct AttendFew {
   static HEED_INLINE void score(const Rows& p, const KeyBlock& b, uint32_t i) {
     const AttendArgs& g = p.g;
     const float* k[W];
-    alignas(64) float bias[W] = {};
+    alignas(4 * W) float bias[W] = {};
     for (uint32_t u = 0; u < uint32_t(W); ++u) {
       uint32_t position = b.begin + (i + u < b.keys ? i + u : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
@@ -63,7 +63,7 @@ struct AttendFew {
         for (uint32_t r = 0; r < p.count; ++r) add_terms<true>(kt, p.q(r) + d, W, p.scores(r) + i);
       } else {
         for (uint32_t f = 0; f < left; ++f) {
-          alignas(64) float lanes[W];
+          alignas(4 * W) float lanes[W];
           for (int u = 0; u < W; ++u) lanes[u] = k[u][d + f];
           kt[f] = S::load(lanes);
         }

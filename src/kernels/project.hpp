@@ -86,7 +86,7 @@ struct Project {
   // Where a register holds features beside [first, last), the tile goes to a scratch and
   // what belongs to c is copied.
   static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t v, uint32_t rows, uint32_t n) {
-    alignas(64) float scratch[MR][NV * W];
+    alignas(4 * W) float scratch[MR][kEdgeVectors * W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
@@ -105,6 +105,12 @@ struct Project {
       for (size_t j = begin; j < end; ++j) c[i][v * W + j - g.first] = scratch[i][j];
   }
 
+  // In a size build edges go register by register, which takes less stack.
+  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
+  static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t v, uint32_t n) {
+    return W == 1 || (v * W >= g.first && (v + n) * W <= g.last);
+  }
+
   // Registers [v, v + n) of W features each, all rows.
   static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
     Tile t;
@@ -114,7 +120,7 @@ struct Project {
       t.bias[j] = g.bias ? g.bias + f : nullptr;
       t.column[j] = ptrdiff_t(f) - ptrdiff_t(g.first);
     }
-    const bool whole = W == 1 || (v * W >= g.first && (v + n) * W <= g.last);
+    const bool whole = is_whole(g, v, n);
     for (uint32_t row = 0, left = rows; left != 0;) {
       const uint32_t m = tile_size<W>(left, uint32_t(most_rows(int(n))));
       gather(g, t, &row, m);
@@ -133,7 +139,8 @@ struct Project {
     if (rows == 0) return;
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
-      const uint32_t n = tile_size<W>(end - v, NV);
+      uint32_t n = tile_size<W>(end - v, NV);
+      if (kForSize && !is_whole(g, v, n)) n = 1;
       columns(g, v, rows, n);
       v += n;
     }

@@ -135,7 +135,7 @@ struct Group {
   uint32_t features() const { return (last - first) * head_dim; }
 };
 
-void store_slots(const Entry& e, const Group& group, float* k, float* v) {
+__attribute__((noinline)) void store_slots(const Entry& e, const Group& group, float* k, float* v) {
   const WeightsLayout& layout = e.job.plan->weights;
   const float* bias_k = e.packed(layout.bias_k) + group.first_feature();
   const float* bias_v = e.packed(layout.bias_v) + group.first_feature();
@@ -376,7 +376,7 @@ bool is_small(const Job& job) {
   return job.plan->small && job.keys != 0 && !job.causal && !job.mask.data && !job.padding.data;
 }
 
-void run_small(const Entry& e) {
+__attribute__((noinline)) void run_small(const Entry& e) {  // apart: its arguments take stack
   const Job& job = e.job;
   const WeightsLayout& layout = job.plan->weights;
   SmallArgs a;

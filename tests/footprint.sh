@@ -18,6 +18,9 @@ fail() {
   failures=$((failures + 1))
 }
 
+# 2 KiB everywhere but in size builds for NEON, whose shared code saves more registers.
+most_stack() { if [[ $1 == scalar ]]; then echo 2048; else echo 2304; fi; }  # ARCH
+
 at_most() {  # LIMIT VALUE WHAT...
   if (($2 > $1)); then fail "${*:3}: $2 bytes, at most $1"; else echo "ok: ${*:3}: $2 bytes, at most $1"; fi
 }
@@ -56,11 +59,11 @@ stack() {  # NAME FUNCTION
 table() {
   local text
   text=$(cat)
-  awk -v text="$text" '
+  if awk -v text="$text" '
     /^<!-- footprint -->$/ { print; print ""; print text; print ""; skip = 1 }
     /^<!-- end of footprint -->$/ { skip = 0; ++ends }
     !skip { print }
-    END { exit ends != 1 }' "$1" >"$out/table" && cp "$out/table" "$1" || fail "$1 has no place for the table"
+    END { exit ends != 1 }' "$1" >"$out/table"; then cp "$out/table" "$1"; else fail "$1 has no place for the table"; fi
 }
 
 deepest() {  # NAME: of both operations
@@ -97,10 +100,13 @@ for row in cortex-m4:scalar cortex-m7:scalar cortex-m33:scalar cortex-m55:scalar
   all[$board]=$(flash "$board") quiet=$(flash "$board-quiet") minimal=$(flash "$board-minimal" heed_plan_init heed_forward)
   deep=$(deepest "$board")
   boards+=$'\n'"| $board | $arch | ${all[$board]} | $quiet | $minimal | $deep |"
-  at_most 2048 "$deep" "stack on $board"
+  at_most "$(most_stack "$arch")" "$deep" "stack on $board"
   case $board in
     cortex-m4) at_most 6144 "$minimal" "minimal flash on $board" ;;
-    cortex-m7) at_most 16384 "${all[$board]}" "flash on $board" ;;
+    cortex-m7)
+      at_most 16384 "$quiet" "flash without sentences on $board"
+      at_most 20480 "${all[$board]}" "flash on $board"
+      ;;
     rpi4) at_most 32768 "${all[$board]}" "flash on $board" ;;
   esac
 done

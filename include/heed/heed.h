@@ -85,7 +85,7 @@ typedef enum heed_status {
 
 /* Why a call was refused: one sentence, what was expected and what came.
  * Every function takes a pointer to one, which may be NULL; on success status is
- * HEED_OK and message is empty. */
+ * HEED_OK and message is empty. A library built with HEED_WITH_MESSAGES=OFF leaves it empty. */
 typedef struct heed_error {
   heed_status status;
   char message[HEED_MESSAGE_BYTES];

@@ -34,7 +34,7 @@ struct Attend {
     const AttendArgs& g;
     uint32_t row, rows, registers;
     uint32_t end;              // no query of the group sees a position from here on
-    V max[NV], sum[NV], alpha[NV], inverse[NV];
+    V max[NV], sum[NV];        // sum: at the end 1 / sum
 
     uint32_t lanes() const { return registers * uint32_t(W); }  // a row of q^T, scores, o^T
     uint32_t rows_of(uint32_t j) const {
@@ -311,12 +311,12 @@ struct Attend {
       const float* ot = g.ot + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W)
-          store_columns(ot, lanes, p.inverse[j], step_at(d, dim), out, g.out_stride, rows);
+          store_columns(ot, lanes, p.sum[j], step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
       alignas(4 * W) float last[W];
       for (uint32_t d = 0; d < dim; ++d) {
-        S::store(last, S::mul(S::load(ot + d * lanes), p.inverse[j]));
+        S::store(last, S::mul(S::load(ot + d * lanes), p.sum[j]));
         for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
       }
     }
@@ -348,7 +348,7 @@ struct Attend {
     const AttendArgs& g = p.g;
     for (uint32_t j = 0; j < p.registers; ++j) {
       alignas(4 * W) float inverse[W];
-      S::store(inverse, p.inverse[j]);
+      S::store(inverse, p.sum[j]);
       for (uint32_t i = 0; i < p.rows_of(j); ++i) begin_weight_row(g, p.row + j * W + i, inverse[i]);
     }
     KeyBlock b;
@@ -365,7 +365,7 @@ struct Attend {
             // Scores past the block are those of another key, or what the scratch held.
             const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
             const V s = S::load(g.scores + key * p.lanes() + j * W);
-            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.inverse[j]);
+            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.sum[j]);
           }
           store_weights(p, j, k + i, keys, r);
         }
@@ -377,24 +377,24 @@ struct Attend {
 
   static HEED_INLINE_IF_FAST void attend_block(Group& p, const KeyBlock& b, bool first) {
     const AttendArgs& g = p.g;
-    V max[NV];
+    V max[NV], alpha[NV];
     for (uint32_t j = 0; j < p.registers; ++j) max[j] = p.max[j];
     score_block(p, b, max);
     for (uint32_t j = 0; j < p.registers; ++j) {
-      p.alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
+      alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
       p.max[j] = max[j];
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
-      p.sum[j] = S::fma(p.sum[j], p.alpha[j], sum);
+      p.sum[j] = S::fma(p.sum[j], alpha[j], sum);
     }
     with_registers(p.registers, [&](auto n) {
-      if constexpr (kForSize) few_value_tiles<n>(g, b, p.alpha, first);
-      else if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
-      else value_tiles<n, false>(g, b, p.alpha, first);
+      if constexpr (kForSize) few_value_tiles<n>(g, b, alpha, first);
+      else if (b.careful) value_tiles<n, true>(g, b, alpha, first);
+      else value_tiles<n, false>(g, b, alpha, first);
     });
   }
 
   static HEED_NOINLINE void group(const AttendArgs& g, uint32_t row, uint32_t rows, uint32_t registers) {
-    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}, {}, {}};
+    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}};
     load_queries(p);
     for (uint32_t j = 0; j < registers; ++j) {
       p.max[j] = S::set(kLowest);
@@ -409,7 +409,7 @@ struct Attend {
     }
     if (first)
       for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
-    for (uint32_t j = 0; j < registers; ++j) p.inverse[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
+    for (uint32_t j = 0; j < registers; ++j) p.sum[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
     store_outputs(p);
     if (kWithWeightsOutput && g.weights) write_weights(p);
   }

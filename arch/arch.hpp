@@ -14,8 +14,8 @@ constexpr KernelTable make_table() {
   t.lanes = uint32_t(simd_of<Arch>::W);
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
-  if constexpr (simd_of<Arch>::W > 1) t.small = &Small<typename Arch::small>::run;
-  t.tiles = tiles_of<Arch>();
+  if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;
+  t.tiles = tiles_of<Arch, simd_of<Arch>::W>();
   return t;
 }
 }  // namespace heed

@@ -24,8 +24,8 @@ void parallel(const Entry& e, Step step) {
     Step step;
   } task{e, step};
   const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
-  if (e.job.parallel_for && e.g.slices > 1) return e.job.parallel_for(e.job.parallel_context, e.g.slices, one, &task);
-  for (uint32_t i = 0; i < e.g.slices; ++i) step(e, i);
+  if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
+  for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
 }
 
 // ---- keys and values of a group ---------------------------------------------------------
@@ -41,15 +41,15 @@ struct Group {
   uint32_t features() const { return (last - first) * head_dim; }
 };
 
-void store_slots(const Entry& e, const Group& group, float* k, float* v) {
+__attribute__((noinline)) void store_slots(const Entry& e, const Group& group, float* k, float* v) {
   const WeightsLayout& layout = e.job.plan->weights;
   const float* bias_k = e.packed(layout.bias_k) + group.first_feature();
   const float* bias_v = e.packed(layout.bias_v) + group.first_feature();
   for (uint32_t slot = 0; slot < e.slots; ++slot) {
     const bool learned = slot == 0 && e.g.add_bias_kv;
     for (uint32_t i = 0; i < group.features(); ++i) {
-      k[slot * e.w.k_stride + i] = learned ? bias_k[i] : 0.0f;
-      v[slot * e.w.v_stride + i] = learned ? bias_v[i] : 0.0f;
+      k[slot * size_t(e.w.k_stride) + i] = learned ? bias_k[i] : 0.0f;
+      v[slot * size_t(e.w.v_stride) + i] = learned ? bias_v[i] : 0.0f;
     }
   }
 }
@@ -69,7 +69,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
   if (first >= last) return;
   const WeightsLayout& layout = e.job.plan->weights;
   float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
-  if (first == 0) store_slots(e, group, k, v);
+  if (kWithBiasKv && first == 0) store_slots(e, group, k, v);
   ProjectArgs pk = projection(e, layout.k, layout.k_bias, e.g.kdim, group);
   ProjectArgs pv = projection(e, layout.v, layout.v_bias, e.g.vdim, group);
   pk.a_stride = e.job.key.row;
@@ -81,8 +81,8 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
     pk.visible = pv.visible = e.visible ? e.visible + j : nullptr;
     pk.a = e.job.key.at(e.n, 0, j - e.slots);
     pv.a = e.job.value.at(e.n, 0, j - e.slots);
-    pk.c = k + j * e.w.k_stride;
-    pv.c = v + j * e.w.v_stride;
+    pk.c = k + j * size_t(e.w.k_stride);
+    pv.c = v + j * size_t(e.w.v_stride);
     e.job.plan->kernels->project(pk);
     e.job.plan->kernels->project(pv);
   }
@@ -93,6 +93,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
 // Only where masks differ between queries (or heads) can a value be hidden from one and seen
 // by another; there 0 * NaN must not happen.
 bool may_hide_values(const Entry& e) {
+  if (!kWithMasks && !kWithCausal) return false;
   return e.job.mask_head != 0 || (e.job.queries > 1 && (e.job.causal || e.job.mask.data));
 }
 
@@ -121,7 +122,7 @@ void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* fini
 // What all blocks of queries of a head have in common; `kv` is the slice that holds k and v.
 AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv) {
   AttendArgs a{};
-  if (e.g.projects()) {
+  if (e.projects()) {
     a.k = e.floats(kv, e.w.k) + (head - group.first) * e.g.head_dim;
     a.v = e.floats(kv, e.w.v) + (head - group.first) * e.g.value_dim;
     a.k_stride = ptrdiff_t(e.w.k_stride);
@@ -144,7 +145,7 @@ AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t
   a.causal = e.job.causal;
   a.mask = e.job.mask;
   a.fully_masked = e.job.fully_masked;
-  a.weights_stride = e.job.need_weights ? e.job.attn_weights.row : 0;
+  a.weights_stride = kWithWeightsOutput && e.job.need_weights ? e.job.attn_weights.row : 0;
   a.weight_columns = e.slots + e.job.keys;
   a.weights_add = e.job.average && head != 0;
   a.weights_scale = e.job.average && head + 1 == e.g.num_heads ? 1.0f / float(e.g.num_heads) : 1.0f;
@@ -164,6 +165,7 @@ const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
 enum class Access { kRead, kWrite };
 template <Access access>
 void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
+  if (kForSize) return;
   constexpr uint32_t kLine = HEED_ALIGNMENT / sizeof(float);
   for (uint32_t r = 0; r < rows; ++r, row += stride)
     for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(row + i, access == Access::kWrite, 2);
@@ -186,7 +188,7 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
   const Job& job = e.job;
   AttendArgs a = head_args(e, group, head, i, kv);
   a.rows = rows;
-  if (e.g.projects()) {
+  if (e.projects()) {
     a.q = e.floats(i, e.w.q) + (head - group.first) * e.g.head_dim;
     a.q_stride = ptrdiff_t(e.w.k_stride);
     a.out = e.heads_row(row) + head * e.g.value_dim;
@@ -199,8 +201,8 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
     prefetch<Access::kWrite>(a.out, a.out_stride, rows, e.g.value_dim);
   }
   a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
-  if (job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
-  if (job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
+  if (kWithMasks && job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
+  if (kWithWeightsOutput && job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
   job.plan->kernels->attend(a);
 }
 
@@ -215,7 +217,7 @@ void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv,
   }
   for (uint32_t row = first; row < last; row += kQueryBlock) {
     const uint32_t rows = last - row < kQueryBlock ? last - row : kQueryBlock, next = row + rows;
-    if (e.g.projects()) project_queries(e, group, i, row, rows);
+    if (e.projects()) project_queries(e, group, i, row, rows);
     else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
                                  last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);
     for (uint32_t h = group.first; h < group.last; ++h) attend_block(e, group, h, i, kv, row, rows);
@@ -227,7 +229,7 @@ void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv,
 void own_groups(const Entry& e, uint32_t i) {
   for (uint32_t j = e.part(e.g.groups(), i); j < e.part(e.g.groups(), i + 1); ++j) {
     const Group group(e, j);
-    if (e.g.projects()) project_keys_values(e, group, i, 0, e.positions);
+    if (e.projects()) project_keys_values(e, group, i, 0, e.positions);
     attend_queries(e, group, i, i, 0, e.job.queries);
   }
 }
@@ -263,19 +265,19 @@ void project_output(const Entry& e, uint32_t i) {
 }
 
 void run_entry(Entry& e) {
-  if (is_small(e.job)) return run_small(e);
+  if (!kForSize && is_small(e.job)) return run_small(e);
   find_positions(e);
   if (split_heads(e.g, e.job.need_weights && e.job.average)) {
     parallel(e, own_groups);
   } else {
     for (uint32_t j = 0; j < e.g.groups(); j += e.groups) {
       e.first_group = j;
-      e.groups = e.g.groups() - j < e.g.slices ? e.g.groups() - j : e.g.slices;
-      if (e.g.projects()) parallel(e, shared_keys_values);
+      e.groups = e.g.groups() - j < e.slices() ? e.g.groups() - j : e.slices();
+      if (e.projects()) parallel(e, shared_keys_values);
       parallel(e, shared_queries);
     }
   }
-  if (e.g.projects()) parallel(e, project_output);
+  if (e.projects()) parallel(e, project_output);
 }
 
 }  // namespace

@@ -48,14 +48,20 @@ bool same(const char* a, const char* b) {
   return *a == *b;
 }
 
-void list_names(Message& m, const Archs& all, bool usable_only) {
-  const char* comma = "";
-  for (const Entry& e : all.list) {
-    if (usable_only && !e.usable) continue;
-    m << comma << e.table->name;
-    comma = ", ";
+// "avx2, sse42, scalar"; what does not fit is cut.
+struct Names {
+  char text[96];
+
+  Names(const Archs& all, bool usable_only) {
+    char *at = text, *last = text + sizeof text - 1;
+    for (const Entry& e : all.list) {
+      if (!kWithMessages || (usable_only && !e.usable)) continue;
+      for (const char* s = at == text ? "" : ", "; *s && at < last; ++s) *at++ = *s;
+      for (const char* s = e.table->name; *s && at < last; ++s) *at++ = *s;
+    }
+    *at = 0;
   }
-}
+};
 
 const char* environment_name() {
 #if HEED_READ_ENVIRONMENT
@@ -74,15 +80,13 @@ const KernelTable* find_table(const char* name, heed_error* error) {
   for (const Entry& e : all.list) {
     if (name ? !same(name, e.table->name) : e.by_name_only || !e.usable) continue;
     if (e.usable) return e.table;
-    Message m(error, HEED_ERROR_ISA);
-    m << "isa \"" << name << "\" needs " << e.needs << ", which this CPU lacks; it can run ";
-    list_names(m, all, true);
+    const Names list(all, true);
+    refuse(error, HEED_ERROR_ISA, "isa \"%\" needs %, which this CPU lacks; it can run %", name, e.needs, &list.text[0]);
     return nullptr;
   }
-  Message m(error, HEED_ERROR_ISA);
-  if (name) m << "isa \"" << name << "\" is not in this build, which has ";
-  else m << "this CPU can run none of the archs in this build: ";
-  list_names(m, all, false);
+  const Names list(all, false);
+  if (name) refuse(error, HEED_ERROR_ISA, "isa \"%\" is not in this build, which has %", name, &list.text[0]);
+  else refuse(error, HEED_ERROR_ISA, "this CPU can run none of the archs in this build: %", &list.text[0]);
   return nullptr;
 }
 

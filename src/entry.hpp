@@ -18,15 +18,18 @@ struct Entry {
       : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
         positions(slots + j.keys) {}
 
-  unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
-  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + offset); }
+  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
+  unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
+  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
   float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + w.heads) + row * w.heads_stride;
+    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
   }
-  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + offset); }
-  // Slice i's part of n units.
+  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
+  uint32_t slices() const { return kWithSlices ? g.slices : 1; }
+  bool projects() const { return !kWithSdpa || g.projects(); }
+  // Slice i's part of n units: n * i / slices, without 64-bit division.
   uint32_t part(uint32_t n_units, uint32_t i) const {
-    return uint32_t(uint64_t(n_units) * i / g.slices);
+    return n_units / slices() * i + n_units % slices() * i / slices();
   }
 };
 

@@ -1,6 +1,7 @@
 // job.hpp - a checked call, the same for both operations: what to compute, no longer how it
-// was asked for. Checks make it (check_forward.cpp, check_sdpa.cpp), attention.cpp runs it.
+// was asked for. Until it is checked a call is a request (check.cpp); attention.cpp runs jobs.
 #pragma once
+#include "core/features.hpp"
 #include "core/table.hpp"
 #include "plan.hpp"
 
@@ -36,22 +37,37 @@ struct Job {
 
 void run(const Job& job);
 
-// Checks that both operations share; each gives HEED_OK or the status with its sentence.
+// A call of either operation as its checks see it.
+struct Request {
+  const heed_plan& plan;
+  heed_error* error;
+  const heed_tensor *query, *key, *value, *output, *attn_weights;
+  const heed_tensor *key_padding_mask, *attn_mask;  // nullptr: none
+  int causal, fully_masked;
+  bool need_weights, average;
+  bool batched = false;                             // the rest is read from the tensors
+  uint32_t batch_axis = 0, head_axis = 0, length_axis = 0;
+  uint32_t batch = 1, queries = 0, keys = 0;
+
+  template <class Call>  // heed_call or heed_sdpa_call
+  Request(const heed_plan& p, const Call& c, heed_error* e)
+      : plan(p), error(e), query(&c.query), key(&c.key), value(&c.value), output(&c.output),
+        attn_weights(&c.attn_weights), key_padding_mask(nullptr), attn_mask(c.attn_mask.data ? &c.attn_mask : nullptr),
+        causal(int(c.causal)), fully_masked(int(c.fully_masked)), need_weights(c.need_weights), average(false) {}
+  const Geometry& geometry() const { return plan.geometry; }
+  bool projects() const { return !kWithSdpa || plan.geometry.projects(); }
+  uint32_t batch_of(const heed_tensor* t) const { return batched ? t->shape[batch_axis] : 1; }
+  uint32_t length_of(const heed_tensor* t) const { return t->shape[length_axis]; }
+};
+
+// PyTorch's checks in PyTorch's order, and the limits of the plan; reads axes and lengths.
+heed_status check(Request& in);
+// Rows of float32, as all tensors but masks have.
+heed_status check_rows(const char* name, const heed_tensor& t, heed_error* error);
+heed_status check_plan(const heed_plan* plan, bool projects, heed_error* error);
 heed_status check_workspace(const heed_plan& plan, const void* workspace, size_t bytes, heed_error* error);
-heed_status check_lengths(const heed_plan& plan, uint32_t batch, uint32_t queries, uint32_t keys,
-                          heed_error* error);
-heed_status check_float_rows(const char* name, const heed_tensor& t, heed_error* error);
-heed_status check_mask_dtype(const char* name, const heed_tensor& t, heed_error* error);
-heed_status check_options(int causal, int fully_masked, heed_error* error);
-int64_t causal_offset(heed_causal causal, int64_t offset, uint32_t queries, uint32_t keys);
-float fully_masked_value(heed_fully_masked policy, uint64_t positions);
-bool same_shape(const heed_tensor& t, uint32_t rank, const uint32_t* shape);
-inline MaskView mask_view(const heed_tensor& t, bool hides) {
-  MaskView m;
-  m.data = t.data;
-  m.is_float = t.dtype == HEED_FLOAT32;
-  m.hides = hides;
-  return m;
-}
+
+// The job of a checked request, but for weights, workspace, scale and threads.
+void fill(const Request& in, int64_t causal_offset, Job& job);
 
 }  // namespace heed

@@ -10,36 +10,47 @@
 namespace heed {
 namespace {
 
-template <class Config>
-heed_status plan_init(const Config* config, void* memory, size_t bytes, const heed_plan** plan,
+heed_status check_features(const Geometry& g, heed_error* error) {
+  if (!kWithBiasKv && g.extra_slots() != 0) return refuse_feature(error, "HEED_WITH_BIAS_KV");
+  if (!kWithSlices && g.slices != 1) return refuse_feature(error, "HEED_WITH_SLICES");
+  return HEED_OK;
+}
+
+// A sound configuration, whichever of the two it came from.
+heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t bytes, const heed_plan** plan,
                       heed_error* error) {
-  if (!config || !memory || !plan)
-    return Message(error, HEED_ERROR_NULL) << (!config ? "config" : !memory ? "memory" : "plan")
-                                           << " must not be NULL";
-  if (const char* rule = broken_rule(*config)) return Message(error, HEED_ERROR_CONFIG) << rule;
-  if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT != 0)
-    return Message(error, HEED_ERROR_MEMORY) << "a plan's memory must be aligned to 64 bytes";
-  if (bytes < HEED_PLAN_BYTES)
-    return Message(error, HEED_ERROR_MEMORY)
-           << "a plan needs " << HEED_PLAN_BYTES << " bytes, but " << uint64_t(bytes) << " came";
+  if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "a plan's memory");
+  heed_status status = check_room("a plan needs", HEED_PLAN_BYTES, bytes, error);
+  if (status == HEED_OK) status = check_features(g, error);
+  if (status != HEED_OK) return status;
   heed_plan p{};
   p.magic = kPlanMagic;
-  p.geometry = geometry(*config);
-  if (p.geometry.projects()) {
-    p.weights = weights_layout(p.geometry);
-    p.header = weights_header(p.geometry, p.weights);
+  p.geometry = g;
+  if (g.projects()) {
+    p.weights = weights_layout(g);
+    p.header = weights_header(g, p.weights);
   }
-  p.workspace = workspace_layout(p.geometry);
+  p.workspace = workspace_layout(g);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
-    return Message(error, HEED_ERROR_CONFIG)
-           << "weights or workspace exceed what this machine can address";
-  p.kernels = find_table(config->isa, error);
+    return refuse(error, HEED_ERROR_CONFIG, "weights or workspace exceed what this machine can address");
+  p.kernels = find_table(isa, error);
   if (!p.kernels) return HEED_ERROR_ISA;
-  p.scale = 1.0f / __builtin_sqrtf(float(p.geometry.head_dim));
-  p.small = p.geometry.small() && p.kernels->small;
+  p.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
+  p.small = g.small() && p.kernels->small;
   memcpy(memory, &p, sizeof p);
   *plan = static_cast<const heed_plan*>(memory);
   return succeed(error);
+}
+
+template <class Config>
+heed_status plan_init(const Config* config, void* memory, size_t bytes, const heed_plan** plan, heed_error* error) {
+  if (!config || !memory || !plan) return refuse_null(error, !config ? "config" : !memory ? "memory" : "plan");
+  if constexpr (kWithMessages) {
+    if (const char* rule = broken_rule(*config)) return refuse(error, HEED_ERROR_CONFIG, "%", rule);
+  } else if (!verdict<RuleHolds>(*config)) {
+    return set_status(error, HEED_ERROR_CONFIG);
+  }
+  return make_plan(heed::geometry(*config), config->isa, memory, bytes, plan, error);
 }
 
 }  // namespace
@@ -48,7 +59,7 @@ heed_status plan_init(const Config* config, void* memory, size_t bytes, const he
 size_t heed_weights_bytes(const heed_config* config) { return config ? heed::weights_bytes(*config) : 0; }
 size_t heed_workspace_bytes(const heed_config* config) { return config ? heed::workspace_bytes(*config) : 0; }
 size_t heed_sdpa_workspace_bytes(const heed_sdpa_config* config) {
-  return config ? heed::workspace_bytes(*config) : 0;
+  return heed::kWithSdpa && config ? heed::workspace_bytes(*config) : 0;
 }
 
 heed_status heed_plan_init(const heed_config* config, void* memory, size_t bytes,
@@ -57,7 +68,8 @@ heed_status heed_plan_init(const heed_config* config, void* memory, size_t bytes
 }
 heed_status heed_sdpa_plan_init(const heed_sdpa_config* config, void* memory, size_t bytes,
                                 const heed_plan** plan, heed_error* error) {
-  return heed::plan_init(config, memory, bytes, plan, error);
+  if constexpr (!heed::kWithSdpa) return heed::refuse_feature(error, "HEED_WITH_SDPA");
+  else return heed::plan_init(config, memory, bytes, plan, error);
 }
 
 const char* heed_plan_isa(const heed_plan* plan) { return heed::is_plan(plan) ? plan->kernels->name : ""; }

@@ -7,7 +7,7 @@ namespace {
 
 // How many keys query `row` may see by causality alone.
 uint32_t causal_keys(const Job& job, uint32_t row) {
-  const int64_t limit = job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
+  const int64_t limit = kWithCausal && job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
   return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
 }
 
@@ -50,7 +50,7 @@ void find_positions(Entry& e) {
   const Job& job = e.job;
   const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
   e.positions = e.slots + keys;
-  if (!job.padding.data && !job.mask.data) return;
+  if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
   uint8_t* visible = job.workspace + e.w.visible;
   float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
   for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;

@@ -18,12 +18,12 @@ bool canonical(const WeightsHeader& h) {
 
 heed_status check_format(const WeightsHeader& h, heed_error* error) {
   if (h.magic != kWeightsMagic)
-    return Message(error, HEED_ERROR_WEIGHTS) << "these are no packed weights: they do not begin with \"heed\"";
+    return refuse(error, HEED_ERROR_WEIGHTS, "these are no packed weights: they do not begin with \"heed\"");
   if (h.version != kWeightsVersion || h.panel != kPanel)
-    return Message(error, HEED_ERROR_WEIGHTS)
-           << "packed weights should have version " << kWeightsVersion << " and panels of " << kPanel
-           << ", but version " << h.version << " and panels of " << h.panel << " came";
-  if (!canonical(h)) return Message(error, HEED_ERROR_WEIGHTS) << "the header of the packed weights is damaged";
+    return refuse(error, HEED_ERROR_WEIGHTS,
+                  "packed weights should have version % and panels of %, but version % and panels of % came",
+                  kWeightsVersion, kPanel, h.version, h.panel);
+  if (!canonical(h)) return refuse(error, HEED_ERROR_WEIGHTS, "the header of the packed weights is damaged");
   return HEED_OK;
 }
 
@@ -33,12 +33,11 @@ heed_status check_format(const WeightsHeader& h, heed_error* error) {
 heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* config, heed_error* error) {
   using namespace heed;
   if (!weights || !config)
-    return Message(error, HEED_ERROR_NULL) << (!weights ? "weights" : "config") << " must not be NULL";
+    return refuse_null(error, !weights ? "weights" : "config");
   if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0)
-    return Message(error, HEED_ERROR_MEMORY) << "weights must be aligned to 64 bytes";
+    return refuse_alignment(error, "weights");
   if (bytes < kWeightsHeaderBytes)
-    return Message(error, HEED_ERROR_WEIGHTS)
-           << "packed weights begin with a header of 64 bytes, but " << uint64_t(bytes) << " came";
+    return refuse(error, HEED_ERROR_WEIGHTS, "packed weights begin with a header of 64 bytes, but % came", bytes);
   WeightsHeader h;
   memcpy(&h, weights, sizeof h);
   const heed_status status = check_format(h, error);
@@ -50,12 +49,12 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   c.vdim = h.vdim;
   c.max_query = 1;  // the rules want one
   if (const char* rule = broken_rule(c))
-    return Message(error, HEED_ERROR_WEIGHTS) << "damaged packed weights: " << rule;
+    return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
   const uint64_t want = weights_layout(geometry(c)).bytes;
   if (h.bytes != want || bytes != want)
-    return Message(error, HEED_ERROR_WEIGHTS)
-           << "packed weights for this configuration have " << want << " bytes, but their header says " << h.bytes
-           << " and " << uint64_t(bytes) << " came";
+    return refuse(error, HEED_ERROR_WEIGHTS,
+                  "packed weights for this configuration have % bytes, but their header says % and % came", want, h.bytes,
+                  bytes);
   c.max_query = 0;
   *config = c;
   return succeed(error);

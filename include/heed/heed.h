@@ -80,12 +80,13 @@ typedef enum heed_status {
   HEED_ERROR_ATTN_WEIGHTS = 41, /* the attention weights tensor has the wrong rank or shape */
   HEED_ERROR_STRIDE = 42,     /* elements of a row do not lie side by side */
   HEED_ERROR_OPTION = 43,     /* an option is outside of its enumeration */
-  HEED_ERROR_THREADS = 44     /* heed::threads: the system gives no more threads */
+  HEED_ERROR_THREADS = 44,    /* heed::threads: the system gives no more threads */
+  HEED_ERROR_FEATURE = 45     /* this build was configured without it: HEED_WITH_...=OFF */
 } heed_status;
 
 /* Why a call was refused: one sentence, what was expected and what came.
  * Every function takes a pointer to one, which may be NULL; on success status is
- * HEED_OK and message is empty. */
+ * HEED_OK and message is empty. A library built with HEED_WITH_MESSAGES=OFF leaves it empty. */
 typedef struct heed_error {
   heed_status status;
   char message[HEED_MESSAGE_BYTES];

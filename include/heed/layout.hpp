@@ -31,13 +31,17 @@ inline constexpr uint32_t kReduceBlock = 256; // length of one chain of fma in a
 
 constexpr uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 constexpr uint64_t align_up(uint64_t bytes) { return round_up(bytes, HEED_ALIGNMENT); }
-constexpr uint64_t at_least(uint64_t least, uint64_t n) { return n < least ? least : n; }
+// Where a matrix of floats ends that begins at `at`.
+__attribute__((noinline)) constexpr uint64_t past_matrix(uint64_t at, uint32_t rows, uint32_t row_floats) {
+  return at + align_up(uint64_t(rows) * row_floats * sizeof(float));
+}
+constexpr uint32_t at_least(uint32_t least, uint32_t n) { return n < least ? least : n; }
 constexpr uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
 
 // Floats from one row to the next of a matrix that heed lays out itself: rows begin at 16
 // bytes, and not all in the same few sets of a cache.
-constexpr uint64_t row_stride(uint64_t columns) {
-  const uint64_t n = round_up(columns, 4);
+constexpr uint32_t row_stride(uint32_t columns) {
+  const uint32_t n = (columns + 3) / 4 * 4;
   return n % 1024 == 0 ? n + 16 : n;
 }
 
@@ -63,7 +67,7 @@ struct Geometry {
   bool bias = false, add_bias_kv = false, add_zero_attn = false, batch_first = false;
 
   constexpr uint32_t extra_slots() const { return uint32_t(add_bias_kv) + uint32_t(add_zero_attn); }
-  constexpr uint64_t max_slots() const { return uint64_t(max_key) + extra_slots(); }
+  constexpr uint32_t max_slots() const { return max_key + extra_slots(); }
   constexpr bool projects() const { return embed_dim != 0; }
   constexpr uint32_t groups() const { return (num_heads + group - 1) / group; }
   // So little work that it is done in one go, where no mask is given.
@@ -113,20 +117,19 @@ struct WeightsLayout {  // offsets in bytes
 inline constexpr uint64_t kWeightsHeaderBytes = 64;
 
 constexpr WeightsLayout weights_layout(const Geometry& g) {
-  const uint64_t features = round_up(g.embed_dim, kPanel), column = features * sizeof(float);
-  const uint64_t bias = g.bias ? column : 0, slot = g.add_bias_kv ? column : 0;
+  const uint32_t features = uint32_t(round_up(g.embed_dim, kPanel));
   WeightsLayout w;
   w.q = kWeightsHeaderBytes;
-  w.k = w.q + column * g.embed_dim;
-  w.v = w.k + column * g.kdim;
-  w.q_bias = w.v + column * g.vdim;
-  w.k_bias = w.q_bias + bias;
-  w.v_bias = w.k_bias + bias;
-  w.bias_k = w.v_bias + bias;
-  w.bias_v = w.bias_k + slot;
-  w.out = w.bias_v + slot;
-  w.out_bias = w.out + column * g.embed_dim;
-  w.bytes = w.out_bias + bias;
+  w.k = past_matrix(w.q, g.embed_dim, features);
+  w.v = past_matrix(w.k, g.kdim, features);
+  w.q_bias = past_matrix(w.v, g.vdim, features);
+  w.k_bias = past_matrix(w.q_bias, g.bias, features);
+  w.v_bias = past_matrix(w.k_bias, g.bias, features);
+  w.bias_k = past_matrix(w.v_bias, g.bias, features);
+  w.bias_v = past_matrix(w.bias_k, g.add_bias_kv, features);
+  w.out = past_matrix(w.bias_v, g.add_bias_kv, features);
+  w.out_bias = past_matrix(w.out, g.embed_dim, features);
+  w.bytes = past_matrix(w.out_bias, g.bias, features);
   return w;
 }
 
@@ -137,28 +140,27 @@ struct WorkspaceLayout {  // offsets in bytes; those of a slice count from its b
 };
 
 constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
-  const uint64_t f = sizeof(float), slots = g.max_slots();
-  const uint64_t queries = round_up(g.max_query < kQueryBlock ? g.max_query : kQueryBlock, kPanel);
-  const uint64_t keys = slots < kKeyBlock ? round_up(slots, 8) : kKeyBlock;
-  const uint64_t own = g.projects() ? 1 : 0;  // SDPA reads its caller's rows where they lie
+  const uint32_t slots = g.max_slots(), rows = g.small() ? uint32_t(round_up(slots, kSmallTile)) : slots;
+  const uint32_t own = g.projects() ? rows : 0;  // SDPA reads its caller's rows where they lie
+  const uint32_t all_heads = g.small() ? g.embed_dim * kSmallLanes : 0;
+  const uint32_t queries = uint32_t(round_up(g.max_query < kQueryBlock ? g.max_query : kQueryBlock, kPanel));
+  const uint32_t keys = slots < kKeyBlock ? uint32_t(round_up(slots, 8)) : kKeyBlock;
+  const uint32_t k_stride = row_stride(g.group * g.head_dim), v_stride = row_stride(g.group * g.value_dim);
+  const uint32_t heads_stride = row_stride(g.num_heads * g.value_dim);
   WorkspaceLayout w;
-  w.k_stride = row_stride(uint64_t(g.group) * g.head_dim);
-  w.v_stride = row_stride(uint64_t(g.group) * g.value_dim);
-  w.heads_stride = row_stride(uint64_t(g.num_heads) * g.value_dim);
-  w.visible = 0;
+  w.k_stride = k_stride;
+  w.v_stride = v_stride;
+  w.heads_stride = heads_stride;
   w.key_bias = align_up(slots);
-  w.heads = w.key_bias + align_up((slots + kPanel) * f);
-  w.slices = w.heads + align_up(own * g.max_query * w.heads_stride * f);
-  w.k = 0;
-  const uint64_t rows = g.small() ? round_up(slots, kSmallTile) : slots;
-  w.v = w.k + align_up(own * rows * w.k_stride * f);
-  w.q = w.v + align_up(own * rows * w.v_stride * f);
-  w.qt = w.q + align_up(own * queries * w.k_stride * f);
-  const uint64_t all_heads = g.small() ? uint64_t(g.embed_dim) * kSmallLanes : 0;
-  w.ot = w.qt + align_up(at_least(all_heads, queries * g.head_dim) * f);
-  w.scores = w.ot + align_up(at_least(all_heads, queries * g.value_dim) * f);
-  w.finite = w.scores + align_up(queries * keys * f);
-  w.slice_bytes = w.finite + align_up(g.group * ((slots + kKeyBlock - 1) / kKeyBlock));
+  w.heads = past_matrix(w.key_bias, slots + kPanel, 1);
+  w.slices = past_matrix(w.heads, g.projects() ? g.max_query : 0, heads_stride);
+  w.v = past_matrix(w.k, own, k_stride);
+  w.q = past_matrix(w.v, own, v_stride);
+  w.qt = past_matrix(w.q, g.projects() ? queries : 0, k_stride);
+  w.ot = past_matrix(w.qt, 1, at_least(all_heads, queries * g.head_dim));
+  w.scores = past_matrix(w.ot, 1, at_least(all_heads, queries * g.value_dim));
+  w.finite = past_matrix(w.scores, queries, keys);
+  w.slice_bytes = w.finite + align_up(uint64_t(g.group) * ((slots + kKeyBlock - 1) / kKeyBlock));
   w.bytes = w.slices + g.slices * w.slice_bytes;
   return w;
 }

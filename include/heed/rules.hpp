@@ -12,36 +12,52 @@ inline constexpr uint32_t kMaxHeads = 1u << 12;
 inline constexpr uint32_t kMaxBatch = 1u << 16;
 inline constexpr uint32_t kMaxSlices = 1u << 10;
 
-// The sentence of the first rule that is broken; nullptr: the configuration is sound.
-constexpr const char* broken_rule(const heed_config& c) {
-  if (c.embed_dim == 0 || c.num_heads == 0) return "embed_dim and num_heads must be greater than 0";
-  if (c.embed_dim > kMaxEmbedDim) return "embed_dim must be at most 65536";
-  if (c.num_heads > kMaxHeads) return "num_heads must be at most 4096";
-  if (c.embed_dim % c.num_heads != 0) return "embed_dim must be divisible by num_heads";
-  if (c.embed_dim / c.num_heads > kMaxHeadDim) return "embed_dim / num_heads must be at most 512";
-  if (c.kdim > kMaxEmbedDim) return "kdim must be at most 65536";
-  if (c.vdim > kMaxEmbedDim) return "vdim must be at most 65536";
-  if (c.max_batch > kMaxBatch) return "max_batch must be at most 65536";
-  if (c.max_query == 0) return "max_query must be at least 1";
-  if (c.max_query > kMaxLength) return "max_query must be at most 16777200";
-  if (c.max_key > kMaxLength) return "max_key must be at most 16777200";
-  if (c.slices > kMaxSlices) return "slices must be at most 1024";
-  return nullptr;
+// What is made of the first rule that is broken: its sentence, or only that there is one, so that a
+// build without sentences does not hold them.
+struct RuleText {
+  static constexpr const char* broken(const char* rule) { return rule; }
+  static constexpr const char* sound() { return nullptr; }
+};
+struct RuleHolds {
+  static constexpr bool broken(const char*) { return false; }
+  static constexpr bool sound() { return true; }
+};
+
+template <class Verdict>
+constexpr auto limit_verdict(uint32_t max_batch, uint32_t max_query, uint32_t max_key, uint32_t slices) {
+  if (max_batch > kMaxBatch) return Verdict::broken("max_batch must be at most 65536");
+  if (max_query == 0) return Verdict::broken("max_query must be at least 1");
+  if (max_query > kMaxLength) return Verdict::broken("max_query must be at most 16777200");
+  if (max_key > kMaxLength) return Verdict::broken("max_key must be at most 16777200");
+  if (slices > kMaxSlices) return Verdict::broken("slices must be at most 1024");
+  return Verdict::sound();
 }
 
-constexpr const char* broken_rule(const heed_sdpa_config& c) {
-  if (c.num_heads == 0 || c.head_dim == 0) return "num_heads and head_dim must be greater than 0";
-  if (c.num_heads > kMaxHeads) return "num_heads must be at most 4096";
-  if (c.num_kv_heads != 0 && c.num_heads % c.num_kv_heads != 0)
-    return "num_kv_heads must divide num_heads";
-  if (c.head_dim > kMaxHeadDim) return "head_dim must be at most 512";
-  if (c.value_dim > kMaxHeadDim) return "value_dim must be at most 512";
-  if (c.max_batch > kMaxBatch) return "max_batch must be at most 65536";
-  if (c.max_query == 0) return "max_query must be at least 1";
-  if (c.max_query > kMaxLength) return "max_query must be at most 16777200";
-  if (c.max_key > kMaxLength) return "max_key must be at most 16777200";
-  if (c.slices > kMaxSlices) return "slices must be at most 1024";
-  return nullptr;
+template <class Verdict>
+constexpr auto verdict(const heed_config& c) {
+  if (c.embed_dim == 0 || c.num_heads == 0) return Verdict::broken("embed_dim and num_heads must be greater than 0");
+  if (c.embed_dim > kMaxEmbedDim) return Verdict::broken("embed_dim must be at most 65536");
+  if (c.num_heads > kMaxHeads) return Verdict::broken("num_heads must be at most 4096");
+  if (c.embed_dim % c.num_heads != 0) return Verdict::broken("embed_dim must be divisible by num_heads");
+  if (c.embed_dim / c.num_heads > kMaxHeadDim) return Verdict::broken("embed_dim / num_heads must be at most 512");
+  if (c.kdim > kMaxEmbedDim) return Verdict::broken("kdim must be at most 65536");
+  if (c.vdim > kMaxEmbedDim) return Verdict::broken("vdim must be at most 65536");
+  return limit_verdict<Verdict>(c.max_batch, c.max_query, c.max_key, c.slices);
 }
+
+template <class Verdict>
+constexpr auto verdict(const heed_sdpa_config& c) {
+  if (c.num_heads == 0 || c.head_dim == 0) return Verdict::broken("num_heads and head_dim must be greater than 0");
+  if (c.num_heads > kMaxHeads) return Verdict::broken("num_heads must be at most 4096");
+  if (c.num_kv_heads != 0 && c.num_heads % c.num_kv_heads != 0)
+    return Verdict::broken("num_kv_heads must divide num_heads");
+  if (c.head_dim > kMaxHeadDim) return Verdict::broken("head_dim must be at most 512");
+  if (c.value_dim > kMaxHeadDim) return Verdict::broken("value_dim must be at most 512");
+  return limit_verdict<Verdict>(c.max_batch, c.max_query, c.max_key, c.slices);
+}
+
+// The sentence of the first rule that is broken; nullptr: the configuration is sound.
+constexpr const char* broken_rule(const heed_config& c) { return verdict<RuleText>(c); }
+constexpr const char* broken_rule(const heed_sdpa_config& c) { return verdict<RuleText>(c); }
 
 }  // namespace heed

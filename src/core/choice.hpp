@@ -1,16 +1,20 @@
 // choice.hpp - what is decided from sizes alone: how a call is cut up for slices and for kernels.
 // heed plan --explain asks the same functions. static: each arch has its own code of them.
 #pragma once
+#include "core/features.hpp"
 #include "heed/layout.hpp"
 
 namespace heed {
 
+// All sizes of a tile are compiled for SIMD, where a half-empty tile costs a whole one, but only
+// the largest and 1 without (one lane), and where code size counts more.
+static constexpr bool few_tile_sizes(int lanes) { return lanes == 1 || kForSize; }
+
 // How much of `left` the next tile of at most `most` takes. The last two share what is left: after
-// 6 rows a single one would have the registers nearly to itself. Without SIMD (one lane) there
-// are but the largest tile and that of 1, where code size counts more.
-static constexpr uint32_t tile_size(uint32_t left, uint32_t most, uint32_t lanes) {
-  if (left >= most) return lanes == 1 || left == most || left >= 2 * most ? most : (left + 1) / 2;
-  return lanes == 1 ? 1 : left;
+// 6 rows a single one would have the registers nearly to itself.
+static constexpr uint32_t tile_size(uint32_t left, uint32_t most, bool few_sizes) {
+  if (left >= most) return few_sizes || left == most || left >= 2 * most ? most : (left + 1) / 2;
+  return few_sizes ? 1 : left;
 }
 
 // Registers of an arch's tiles; all 0: its engine decides by itself.
@@ -18,11 +22,21 @@ struct Tiles {
   uint32_t project_rows = 0, project_registers = 0;  // rows x registers of features
   uint32_t attend_rows = 0, attend_registers = 0;    // keys, or features of v, x registers of queries
   uint32_t few_rows = 0;                             // so many odd queries have a kernel of their own
+  bool few_sizes = false;                            // but for these, only tiles of 1
+  bool whole_groups = false;                         // attention has no others, and leaves registers unused
 };
 
-template <class Arch>
+template <class Arch, int W>
 static constexpr Tiles tiles_of() {
-  return {Arch::project_rows, Arch::project_vectors, Arch::attend_rows, Arch::attend_vectors, Arch::few_rows};
+  Tiles t;
+  t.project_rows = Arch::project_rows;
+  t.project_registers = Arch::project_vectors;
+  t.attend_rows = Arch::attend_rows;
+  t.attend_registers = Arch::attend_vectors;
+  t.few_rows = kForSize ? 0 : Arch::few_rows;
+  t.few_sizes = few_tile_sizes(W);
+  t.whole_groups = kForSize && W == 1;
+  return t;
 }
 
 // The next queries of a block that attention does together; registers == 0: a few odd ones.
@@ -34,7 +48,7 @@ struct QueryGroup {
 static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_t left) {
   if (left <= t.few_rows) return {left, 0};
   const uint32_t registers = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
-  const uint32_t n = tile_size(registers, t.attend_registers, lanes);
+  const uint32_t n = t.whole_groups ? t.attend_registers : tile_size(registers, t.attend_registers, t.few_sizes);
   return {n * lanes < left ? n * lanes : left, n};
 }
 

@@ -1,55 +1,75 @@
-// message.hpp - builds the sentence of an error without stdio: what was expected, what came.
+// message.hpp - refusals: a status and a sentence, what was expected and what came. No stdio.
 #pragma once
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "core/features.hpp"
 #include "heed/heed.h"
 
 namespace heed {
 
-// Appends to error->message; a NULL error swallows everything. Text that does not fit is cut.
-class Message {
- public:
-  Message(heed_error* error, heed_status status) : error_(error), status_(status) {
-    if (!error_) return;
-    error_->status = status;
-    error_->message[0] = 0;
-  }
-  Message& operator<<(const char* text) {
-    for (; *text; ++text) put(*text);
-    return *this;
-  }
-  Message& operator<<(uint64_t number) {
-    char digits[20];
-    int n = 0;
-    do digits[n++] = char('0' + number % 10);
-    while (number /= 10);
-    while (n) put(digits[--n]);
-    return *this;
-  }
-  Message& operator<<(int64_t number) {
-    if (number < 0) put('-');
-    return *this << (number < 0 ? uint64_t(0) - uint64_t(number) : uint64_t(number));
-  }
-  Message& operator<<(uint32_t number) { return *this << uint64_t(number); }
-  Message& operator<<(int number) { return *this << int64_t(number); }
-  // A shape, as Python writes it: (1, 4, 8).
-  Message& operator<<(const heed_tensor& t) {
-    put('(');
-    for (uint32_t i = 0; i < t.rank && i < HEED_MAX_RANK; ++i) *this << (i ? ", " : "") << t.shape[i];
-    put(')');
-    return *this;
-  }
-  operator heed_status() const { return status_; }
-
- private:
-  void put(char c) {
-    if (!error_ || at_ + 1 >= HEED_MESSAGE_BYTES) return;
-    error_->message[at_] = c;
-    error_->message[++at_] = 0;
-  }
-  heed_error* error_;
-  heed_status status_;
-  uint32_t at_ = 0;
+struct Shape {
+  uint32_t rank;
+  uint32_t size[HEED_MAX_RANK];
 };
 
-inline heed_status succeed(heed_error* error) { return Message(error, HEED_OK); }
+enum class Kind : uint32_t { text = 1, number, signed_number, shape, tensor };
+
+// What a word is goes into a constant of the call, not into memory beside it: there are many
+// calls and one function. Integers fit a pointer: those of 64 bits count bytes.
+template <class T>
+constexpr Kind kind_of() {
+  using Pointee = std::remove_const_t<std::remove_pointer_t<T>>;
+  if constexpr (std::is_integral_v<T>) return std::is_signed_v<T> ? Kind::signed_number : Kind::number;
+  else if constexpr (std::is_same_v<Pointee, heed_tensor>) return Kind::tensor;
+  else if constexpr (std::is_same_v<Pointee, Shape>) return Kind::shape;
+  static_assert(std::is_integral_v<T> || std::is_same_v<Pointee, heed_tensor> || std::is_same_v<Pointee, Shape> ||
+                std::is_same_v<Pointee, char>);
+  return Kind::text;
+}
+template <class... T>
+constexpr uint32_t kinds_of() {
+  uint32_t kinds = 0, shift = 8;
+  ((kinds |= uint32_t(kind_of<T>()) << shift, shift += 3), ...);
+  return kinds;
+}
+
+// Fills a `%` of the format with each word. A NULL error swallows everything; text that does
+// not fit is cut. Kinds: 3 bits per word above the 8 of the status.
+heed_status refuse_words(heed_error* error, uint32_t status_and_kinds, const char* format, const uintptr_t* words);
+
+// With an empty message.
+heed_status set_status(heed_error* error, heed_status status);
+inline heed_status succeed(heed_error* error) { return set_status(error, HEED_OK); }
+
+template <class... T>
+inline heed_status refuse(heed_error* error, heed_status status, const char* format, T... words) {
+  static_assert(sizeof...(T) <= 8, "kinds fit 32 bits");
+  if constexpr (kWithMessages) {
+    constexpr uint32_t kinds = kinds_of<T...>();
+    const uintptr_t list[] = {uintptr_t(words)..., 0};
+    return refuse_words(error, uint32_t(status) | kinds, format, list);
+  } else {
+    return set_status(error, status);
+  }
+}
+
+// The refusals that several functions need: one word and the sentence around it.
+heed_status refuse_with(heed_error* error, heed_status status, const char* format, const char* word);
+heed_status check_room(const char* who_needs, uint64_t bytes, size_t came, heed_error* error);
+
+inline heed_status refuse_null(heed_error* error, const char* name) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_NULL);
+  return refuse_with(error, HEED_ERROR_NULL, "% must not be NULL", name);
+}
+inline heed_status refuse_alignment(heed_error* error, const char* name) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_MEMORY);
+  return refuse_with(error, HEED_ERROR_MEMORY, "% must be aligned to 64 bytes", name);
+}
+inline heed_status refuse_feature(heed_error* error, const char* option) {
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_FEATURE);
+  return refuse_with(error, HEED_ERROR_FEATURE, "this build of heed leaves that out: it was configured with %=OFF", option);
+}
 
 }  // namespace heed

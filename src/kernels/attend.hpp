@@ -18,6 +18,8 @@
 #include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
+#include "kernels/scores.hpp"
+#include "kernels/values.hpp"
 
 namespace heed {
 
@@ -28,11 +30,13 @@ struct Attend {
   static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
+  static constexpr Tiles kTiles = tiles_of<Arch, W>();
+
   struct Group {               // `registers` * W queries, of which `rows` exist
     const AttendArgs& g;
     uint32_t row, rows, registers;
     uint32_t end;              // no query of the group sees a position from here on
-    V max[NV], sum[NV], alpha[NV], inverse[NV];
+    V max[NV], sum[NV];        // sum: at the end 1 / sum
 
     uint32_t lanes() const { return registers * uint32_t(W); }  // a row of q^T, scores, o^T
     uint32_t rows_of(uint32_t j) const {
@@ -44,7 +48,7 @@ struct Attend {
   // The compiled size for a run-time number of registers.
   template <int N = NV, class F>
   static HEED_INLINE void with_registers(uint32_t n, F f) {
-    if constexpr (N > 1) {
+    if constexpr (N > 1 && !kTiles.whole_groups) {
       if (n < uint32_t(N)) return with_registers<smaller_tile<W>(N)>(n, f);
     }
     f(std::integral_constant<int, N>());
@@ -57,10 +61,11 @@ struct Attend {
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
-      const uint32_t last = p.rows_of(j) - 1;
       const float* q[W];
-      for (uint32_t i = 0; i < uint32_t(W); ++i)
-        q[i] = g.q + ptrdiff_t(p.row + j * W + (i < last ? i : last)) * g.q_stride;
+      for (uint32_t i = 0; i < uint32_t(W); ++i) {
+        const uint32_t lane = j * uint32_t(W) + i;
+        q[i] = g.q + ptrdiff_t(p.row + (lane < p.rows ? lane : p.rows - 1)) * g.q_stride;
+      }
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
@@ -74,7 +79,8 @@ struct Attend {
   // ---- masks -----------------------------------------------------------------------
 
   static HEED_INLINE bool needs_mask(const Group& p, const KeyBlock& b) {
-    return !b.dense || p.g.mask.data || b.begin + b.keys > position_limit(p.g, p.row);
+    if (!kWithMasks && !kWithCausal) return false;
+    return !b.dense || has_mask(p.g) || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
   // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes). Lanes
@@ -104,18 +110,18 @@ struct Attend {
   // Hides what register j's queries may not see; raises *max to the largest score left.
   static HEED_NOINLINE void mask_register(const Group& p, const KeyBlock& b, uint32_t j, V* max) {
     const AttendArgs& g = p.g;
-    alignas(64) float limit[W], terms[W * W];
+    alignas(4 * W) float limit[W], terms[W * W];
     for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
     const V limits = S::load(limit), hidden = S::set(kHidden);
     V m = *max;
     for (uint32_t i = 0; i < b.keys; ++i) {
       const uint32_t position = b.begin + i;
-      if (g.mask.data && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
+      if (has_mask(g) && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
       float* at = g.scores + i * p.lanes() + j * W;
       V s = hidden;
       if (is_visible(g, position)) {
         s = S::load(at);
-        if (g.mask.data) s = add_mask_term<S>(s, S::load(terms + i % W * W));
+        if (has_mask(g)) s = add_mask_term<S>(s, S::load(terms + i % W * W));
         s = S::if_less(S::set(float(position)), limits, s, hidden);
       }
       S::store(at, s);
@@ -126,86 +132,14 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
-  // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
-  // stays in memory: in registers it would push q out of them.
-  template <int M, int N>
-  static HEED_INLINE void score_tile(const AttendArgs& g, const float* const (&k)[M], const float* bias, float* s,
-                                     V* max) {
-    V acc[M][N];
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* qt = g.qt;
-    size_t d = 0;
-    if constexpr (S::kLanes) {
-      for (const float* const end = qt + g.head_dim / W * (W * N * W); qt != end; qt += W * N * W, d += W) {
-        V x[M];
-        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(k[i] + d);
-        for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
-      }
-    }
-    for (; d < g.head_dim; ++d, qt += N * W) {
-      V q[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(k[i][d]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
-      }
-    }
-    if (bias)
-      HEED_UNROLL for (int i = 0; i < M; ++i)
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      V m = max[j];
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        m = S::max(m, acc[i][j]);
-        S::store(s + (i * N + j) * W, acc[i][j]);
-      }
-      max[j] = m;
-    }
-  }
-
-  // The last tile may run past the block, and a block may hold positions that must not be
-  // read: another key of the block is read in their place. That cannot raise the maximum,
-  // and nobody uses the score.
-  template <int M, int N>
-  static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
-    const float* k[M];
-    float bias[M];
-    for (uint32_t r = 0; r < uint32_t(M); ++r) {
-      uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
-      if (!is_visible(g, position)) position = b.any;
-      k[r] = g.k + ptrdiff_t(position) * g.k_stride;
-      bias[r] = g.position_bias ? g.position_bias[position] : 0.0f;
-    }
-    score_tile<M, N>(g, k, g.position_bias ? bias : nullptr, g.scores + i * N * W, max);
-  }
-
-  template <int N>
-  static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
-    const uint32_t whole = b.dense ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
-    const float* k[MR];
-    HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
-    const float* bias = g.position_bias ? g.position_bias + b.begin : nullptr;
-    float* s = g.scores;
-    for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      score_tile<MR, N>(g, k, bias, s, max);
-      HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
-      if (bias) bias += MR;
-    }
-    constexpr int kHalf = W == 1 ? MR : MR / 2;
-    uint32_t i = whole;
-    for (; i + kHalf < b.keys; i += MR) odd_score_tile<MR, N>(g, b, i, max);
-    if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
-  }
-
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
-  static HEED_INLINE void score_block(const Group& p, const KeyBlock& b, V* max) {
+  static HEED_INLINE_IF_FAST void score_block(const Group& p, const KeyBlock& b, V* max) {
     const AttendArgs& g = p.g;
     if (!needs_mask(p, b))
-      return with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
+      return with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, max); });
     V unmasked[NV];
     for (uint32_t j = 0; j < p.registers; ++j) unmasked[j] = max[j];
-    with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, unmasked); });
+    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, unmasked); });
     for (uint32_t j = 0; j < p.registers; ++j) mask_register(p, b, j, &max[j]);
   }
 
@@ -216,7 +150,8 @@ struct Attend {
   static HEED_INLINE void weigh(float* s, size_t lanes, V max, V* sum) {
     V x[N];
     HEED_UNROLL for (int u = 0; u < N; ++u) x[u] = S::sub(S::load(s + size_t(u) * lanes), max);
-    exp2<S, N>(x);
+    if constexpr (N == 1) x[0] = exp2<S>(x[0]);
+    else exp2<S, N>(x);
     HEED_UNROLL for (int u = 0; u < N; ++u) {
       S::store(s + size_t(u) * lanes, x[u]);
       sum[u] = S::add(sum[u], x[u]);
@@ -227,54 +162,10 @@ struct Attend {
   static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
     V sum[4] = {S::set(0.0f), S::set(0.0f), S::set(0.0f), S::set(0.0f)};
     uint32_t i = 0;
-    for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
-    for (uint32_t u = 0; i < b.keys; ++i, ++u, s += lanes) weigh<1>(s, lanes, max, &sum[u]);
+    if constexpr (!kForSize)
+      for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
+    for (; i < b.keys; ++i, s += lanes) weigh<1>(s, lanes, max, &sum[i % 4]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
-  }
-
-  // ---- values ----------------------------------------------------------------------
-
-  template <int M, int N, bool Careful>
-  static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                       bool first, uint32_t d) {
-    V acc[M][N];
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
-    const float* s = g.scores;
-    for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
-      if (Careful && !is_visible(g, b.begin + k)) continue;
-      V p[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
-      if constexpr (S::kLanes && M == W && !Careful) {
-        const V x = S::load(v);
-        for_constants<M>([&](auto i) HEED_LAMBDA {
-          HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::template fma_lane<i>(p[j], x, acc[i][j]);
-        });
-      } else {
-        HEED_UNROLL for (int i = 0; i < M; ++i) {
-          const V x = S::set(v[i]);
-          HEED_UNROLL for (int j = 0; j < N; ++j) {
-            const V y = S::fma(x, p[j], acc[i][j]);
-            acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
-          }
-        }
-      }
-    }
-    float* o = g.ot + d * N * W;
-    HEED_UNROLL for (int i = 0; i < M; ++i) {
-      HEED_UNROLL for (int j = 0; j < N; ++j) {
-        float* at = o + (i * N + j) * W;
-        S::store(at, first ? acc[i][j] : S::fma(S::load(at), alpha[j], acc[i][j]));
-      }
-    }
-  }
-
-  template <int N, bool Careful, int M = MR>
-  static HEED_INLINE void value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                      bool first, uint32_t d = 0) {
-    for (; d + M <= g.value_dim; d += M) value_tile<M, N, Careful>(g, b, alpha, first, d);
-    if constexpr (M > 1) value_tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
   }
 
   // ---- out -------------------------------------------------------------------------
@@ -288,12 +179,12 @@ struct Attend {
       const float* ot = g.ot + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W)
-          Columns<S>::to_rows(ot, lanes, p.inverse[j], Columns<S>::step_at(d, dim), out, g.out_stride, rows);
+          Columns<S>::to_rows(ot, lanes, p.sum[j], Columns<S>::step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
-      alignas(64) float last[W];
+      alignas(4 * W) float last[W];
       for (uint32_t d = 0; d < dim; ++d) {
-        S::store(last, S::mul(S::load(ot + d * lanes), p.inverse[j]));
+        S::store(last, S::mul(S::load(ot + d * lanes), p.sum[j]));
         for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
       }
     }
@@ -312,7 +203,7 @@ struct Attend {
         S::store(at, S::mul(g.weights_add ? S::add(S::load(at), r[q]) : r[q], S::set(g.weights_scale)));
         continue;
       }
-      alignas(64) float lanes[W];
+      alignas(4 * W) float lanes[W];
       S::store(lanes, r[q]);
       for (uint32_t i = 0; i < keys; ++i) {
         float* at = w + weight_column(g, position + i);
@@ -324,8 +215,8 @@ struct Attend {
   static HEED_NOINLINE void write_weights(const Group& p) {
     const AttendArgs& g = p.g;
     for (uint32_t j = 0; j < p.registers; ++j) {
-      alignas(64) float inverse[W];
-      S::store(inverse, p.inverse[j]);
+      alignas(4 * W) float inverse[W];
+      S::store(inverse, p.sum[j]);
       for (uint32_t i = 0; i < p.rows_of(j); ++i) begin_weight_row(g, p.row + j * W + i, inverse[i]);
     }
     KeyBlock b;
@@ -342,7 +233,7 @@ struct Attend {
             // Scores past the block are those of another key, or what the scratch held.
             const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
             const V s = S::load(g.scores + key * p.lanes() + j * W);
-            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.inverse[j]);
+            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.sum[j]);
           }
           store_weights(p, j, k + i, keys, r);
         }
@@ -352,25 +243,26 @@ struct Attend {
 
   // ---- the formula -----------------------------------------------------------------
 
-  static HEED_INLINE void attend_block(Group& p, const KeyBlock& b, bool first) {
+  static HEED_INLINE_IF_FAST void attend_block(Group& p, const KeyBlock& b, bool first) {
     const AttendArgs& g = p.g;
-    V max[NV];
+    V max[NV], alpha[NV];
     for (uint32_t j = 0; j < p.registers; ++j) max[j] = p.max[j];
     score_block(p, b, max);
     for (uint32_t j = 0; j < p.registers; ++j) {
-      p.alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
+      alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
       p.max[j] = max[j];
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
-      p.sum[j] = S::fma(p.sum[j], p.alpha[j], sum);
+      p.sum[j] = S::fma(p.sum[j], alpha[j], sum);
     }
     with_registers(p.registers, [&](auto n) {
-      if (b.careful) value_tiles<n, true>(g, b, p.alpha, first);
-      else value_tiles<n, false>(g, b, p.alpha, first);
+      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, alpha, first);
+      else if (b.careful) Values<Arch>::template tiles<n, true>(g, b, alpha, first);
+      else Values<Arch>::template tiles<n, false>(g, b, alpha, first);
     });
   }
 
   static HEED_NOINLINE void group(const AttendArgs& g, uint32_t row, uint32_t rows, uint32_t registers) {
-    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}, {}, {}};
+    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}};
     load_queries(p);
     for (uint32_t j = 0; j < registers; ++j) {
       p.max[j] = S::set(kLowest);
@@ -385,16 +277,16 @@ struct Attend {
     }
     if (first)
       for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
-    for (uint32_t j = 0; j < registers; ++j) p.inverse[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
+    for (uint32_t j = 0; j < registers; ++j) p.sum[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
     store_outputs(p);
-    if (g.weights) write_weights(p);
+    if (kWithWeightsOutput && g.weights) write_weights(p);
   }
 
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
-      const QueryGroup next = next_queries(tiles_of<Arch>(), W, g.rows - row);
-      if (next.registers == 0) AttendFew<Arch>::run(g, row, next.rows);
-      else group(g, row, next.rows, next.registers);
+      const QueryGroup next = next_queries(kTiles, W, g.rows - row);
+      if (kTiles.few_rows == 0 || next.registers != 0) group(g, row, next.rows, next.registers);
+      else if constexpr (kTiles.few_rows != 0) AttendFew<Arch>::run(g, row, next.rows);
       row += next.rows;
     }
   }

@@ -35,7 +35,7 @@ struct AttendFew {
   };
 
   static HEED_INLINE float first_lane(V v) {
-    alignas(64) float lanes[W];
+    alignas(4 * W) float lanes[W];
     S::store(lanes, v);
     return lanes[0];
   }
@@ -61,12 +61,12 @@ struct AttendFew {
   static HEED_INLINE void score(const Rows& p, const KeyBlock& b, uint32_t i) {
     const AttendArgs& g = p.g;
     const float* k[W];
-    alignas(64) float bias[W] = {};
+    alignas(4 * W) float bias[W] = {};
     for (uint32_t u = 0; u < uint32_t(W); ++u) {
       uint32_t position = b.begin + (i + u < b.keys ? i + u : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[u] = g.k + ptrdiff_t(position) * g.k_stride;
-      if (g.position_bias) bias[u] = g.position_bias[position];
+      if (bias_from(g, position)) bias[u] = *bias_from(g, position);
     }
     for (uint32_t r = 0; r < p.count; ++r) S::store(p.scores(r) + i, S::set(0.0f));
     for (uint32_t d = 0; d < g.head_dim; d += W) {
@@ -78,14 +78,14 @@ struct AttendFew {
         add_terms<true>(p, kt, d, W, i);
       } else {
         for (uint32_t f = 0; f < left; ++f) {
-          alignas(64) float lanes[W];
+          alignas(4 * W) float lanes[W];
           for (int u = 0; u < W; ++u) lanes[u] = k[u][d + f];
           kt[f] = S::load(lanes);
         }
         add_terms<false>(p, kt, d, left, i);
       }
     }
-    if (!g.position_bias) return;
+    if (!bias_from(g, 0)) return;
     for (uint32_t r = 0; r < p.count; ++r)
       S::store(p.scores(r) + i, S::add(S::load(p.scores(r) + i), S::load(bias)));
   }
@@ -96,13 +96,13 @@ struct AttendFew {
 
   static HEED_INLINE void mask_row(const Rows& p, const KeyBlock& b, uint32_t r) {
     const AttendArgs& g = p.g;
-    if (!g.mask.data && b.dense) return;
+    if (!has_mask(g) && b.dense) return;
     for (uint32_t i = 0; i < b.keys; ++i) {
       float* s = p.scores(r) + i;
       const uint32_t position = b.begin + i;
       if (!is_visible(g, position)) {
         *s = kHidden;
-      } else if (g.mask.data) {
+      } else if (has_mask(g)) {
         *s = first_lane(add_mask_term<S>(S::set(*s), S::set(mask_term(g, p.first + r, position))));
       }
     }
@@ -220,7 +220,7 @@ struct AttendFew {
       float* out = g.out + ptrdiff_t(first + r) * g.out_stride;
       for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = seen[r] ? p.out(r)[d] * inverse[r] : 0.0f * inverse[r];
     }
-    if (g.weights) write_weights(p, inverse);
+    if (kWithWeightsOutput && g.weights) write_weights(p, inverse);
   }
 };
 

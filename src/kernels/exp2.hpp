@@ -33,7 +33,7 @@ static HEED_INLINE void exp2(typename S::V (&x)[N]) {
 }
 
 template <class S>
-static HEED_INLINE typename S::V exp2(typename S::V x) {
+static HEED_INLINE_IF_FAST typename S::V exp2(typename S::V x) {
   typename S::V one[1] = {x};
   exp2<S, 1>(one);
   return one[0];

@@ -27,7 +27,7 @@ inline bool open_key_block(const AttendArgs& g, uint32_t begin, uint32_t end, Ke
   b->keys = end - begin < kKeyBlock ? end - begin : kKeyBlock;
   b->any = begin;
   uint32_t seen = b->keys;
-  if (g.visible) {
+  if (kWithMasks && g.visible) {
     seen = 0;
     for (uint32_t i = 0; i < b->keys; ++i) {
       if (!g.visible[begin + i]) continue;
@@ -36,17 +36,24 @@ inline bool open_key_block(const AttendArgs& g, uint32_t begin, uint32_t end, Ke
     }
   }
   b->dense = seen == b->keys;
-  b->careful = !b->dense || (g.finite && !g.finite[begin / kKeyBlock]);
+  b->careful = !b->dense || ((kWithMasks || kWithCausal) && g.finite && !g.finite[begin / kKeyBlock]);
   return seen != 0;
 }
 
 inline bool is_visible(const AttendArgs& g, uint32_t position) {
-  return !g.visible || g.visible[position];
+  return !kWithMasks || !g.visible || g.visible[position];
+}
+
+inline bool has_mask(const AttendArgs& g) { return kWithMasks && g.mask.data; }
+
+// Per position, from the one given on; nullptr: none.
+inline const float* bias_from(const AttendArgs& g, uint32_t position) {
+  return kWithMasks && g.position_bias ? g.position_bias + position : nullptr;
 }
 
 // Row r sees positions below this.
 inline uint32_t position_limit(const AttendArgs& g, uint32_t row) {
-  if (!g.causal) return g.positions;
+  if (!kWithCausal || !g.causal) return g.positions;
   const int64_t limit = g.limit + int64_t(row);
   if (limit >= int64_t(g.positions)) return g.positions;
   const uint32_t slots = g.slots < g.positions ? g.slots : g.positions;

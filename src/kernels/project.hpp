@@ -65,27 +65,34 @@ struct Project {
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
       }
     }
-    HEED_UNROLL for (int i = 0; i < M; ++i) {
-      HEED_UNROLL for (int j = 0; j < N; ++j) {
+    const Sums<V, M, N> sum(acc);
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
         float* c = t.c[i] + j * W;
-        S::store(c, k0 == 0 ? acc[i][j] : S::add(S::load(c), acc[i][j]));
+        S::store(c, k0 == 0 ? sum.of[i][j] : S::add(S::load(c), sum.of[i][j]));
       }
     }
   }
 
-  template <int M, int N>
-  static HEED_INLINE void tile(const Tile& t, size_t depth) {
-    for (size_t k = 0; k < depth; k += kReduceBlock)
-      chain<M, N>(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock);
+  // The compiled size for a run-time number of rows and registers.
+  template <int N = NV, int M = MR>
+  static HEED_INLINE void chain_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
+    if constexpr (N > 1) {
+      if (n < uint32_t(N)) return chain_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
+    }
+    if constexpr (M > 1) {
+      if (rows < uint32_t(M)) return chain_of<N, smaller_tile<W>(M)>(t, k0, k1, rows, n);
+    }
+    chain<M, N>(t, k0, k1);
   }
 
-  template <int N, int M = MR>
-  static HEED_INLINE void tile_rows(const Tile& t, size_t depth, uint32_t rows) {
-    if constexpr (M > 1) {
-      if (rows < uint32_t(M)) return tile_rows<N, smaller_tile<W>(M)>(t, depth, rows);
-    }
-    tile<M, N>(t, depth);
+  static HEED_NOINLINE void tile(const Tile& t, size_t depth, uint32_t rows, uint32_t n) {
+    for (size_t k = 0; k < depth; k += kReduceBlock)
+      chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
   }
+
+  // Without SIMD single features are few: their rows go one by one.
+  static constexpr int most_rows(int registers) { return W == 1 && registers == 1 ? 1 : MR; }
 
   // The next `want` rows that count, from feature `column` of c on; *row moves past them.
   static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t* row, uint32_t want) {
@@ -98,51 +105,47 @@ struct Project {
 
   // Where a register holds features beside [first, last), the tile goes to a scratch and
   // what belongs to c is copied.
-  template <int N>
-  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile t, size_t feature, uint32_t rows) {
-    alignas(64) float scratch[MR][N * W];
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t feature, uint32_t rows, uint32_t n) {
+    alignas(4 * W) float scratch[MR][kEdgeVectors * W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    tile_rows<N>(t, g.depth, rows);
+    tile(t, g.depth, rows, n);
     const size_t begin = feature < g.first ? g.first - feature : 0;
-    const size_t end = feature + N * W > g.last ? g.last - feature : size_t(N * W);
+    const size_t end = feature + n * W > g.last ? g.last - feature : n * size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
       for (size_t j = begin; j < end; ++j) c[i][j] = scratch[i][j];
   }
 
-  // N registers of W features each, from `feature` on, all rows.
-  template <int N>
-  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows) {
+  // In a size build edges go register by register, which takes less stack.
+  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
+  static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t feature, uint32_t n) {
+    return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
+  }
+
+  // n registers of W features each, from `feature` on, all rows.
+  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
     Tile t;
     t.b = g.panels + feature / kPanel * kPanel * g.depth + feature % kPanel;
     t.b_stride = panel_stride(g.depth);
     t.bias = g.bias ? g.bias + feature : nullptr;
-    const bool whole = feature >= g.first && feature + N * W <= g.last;
+    const bool whole = is_whole(g, feature, n);
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t n = tile_size(left, MR, W);
-      gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, n);
-      if (whole) tile_rows<N>(t, g.depth, n);
-      else edge_tile<N>(g, t, feature, n);
-      left -= n;
+      const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), few_tile_sizes(W));
+      gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, m);
+      if (whole) tile(t, g.depth, m, n);
+      else edge_tile(g, t, feature, m, n);
+      left -= m;
     }
-  }
-
-  template <int N = NV>
-  static HEED_INLINE void columns_n(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
-    if constexpr (N > 1) {
-      if (n < uint32_t(N)) return columns_n<smaller_tile<W>(N)>(g, feature, rows, n);
-    }
-    columns<N>(g, feature, rows);
   }
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return tile_size(end - v, NV, W);
+    if (W == int(kPanel)) return tile_size(end - v, NV, few_tile_sizes(W));
     const uint32_t left = NV - v % uint32_t(NV);
-    return tile_size(end - v < left ? end - v : left, NV, W);
+    return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }
 
   static void run(const ProjectArgs& g) {
@@ -154,8 +157,9 @@ struct Project {
     if (rows == 0) return;
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
-      const uint32_t n = registers_at(v, end);
-      columns_n(g, size_t(v) * W, rows, n);
+      uint32_t n = registers_at(v, end);
+      if (kForSize && !is_whole(g, size_t(v) * W, n)) n = 1;
+      columns(g, size_t(v) * W, rows, n);
       v += n;
     }
   }

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include "core/choice.hpp"
 #if !defined(HEED_NO_XSIMD)
 #include <xsimd/xsimd.hpp>
 #endif
@@ -28,6 +29,13 @@
 #define HEED_NOINLINE __attribute__((noinline))
 #define HEED_LAMBDA __attribute__((always_inline))
 #define HEED_UNROLL _Pragma("GCC unroll 32")
+#if defined(__OPTIMIZE_SIZE__)
+#define HEED_INLINE_IF_FAST HEED_NOINLINE
+#define HEED_UNROLL_IF_FAST
+#else
+#define HEED_INLINE_IF_FAST HEED_INLINE
+#define HEED_UNROLL_IF_FAST HEED_UNROLL
+#endif
 
 namespace heed {
 
@@ -182,10 +190,22 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
-// The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
-// tile costs a whole one, but only 1 without, where code size counts more.
+// Accumulators as the loops after the sum read them: the same registers, but in a small build a
+// copy in memory, so that those loops need not be unrolled.
+template <class V, int M, int N>
+struct Sums {
+  V of[M][N];
+  HEED_INLINE explicit Sums(const V (&acc)[M][N]) {
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) of[i][j] = acc[i][j];
+  }
+};
+
+// The next smaller size of a tile that is compiled.
 template <int W>
-constexpr int smaller_tile(int size) { return W == 1 ? 1 : size - 1; }
+constexpr int smaller_tile(int size) {
+  return few_tile_sizes(W) ? 1 : size - 1;
+}
 
 // f(0), f(1) ... f(N - 1), each argument a constant of the compiler; f should be HEED_LAMBDA.
 template <class F, int... I>

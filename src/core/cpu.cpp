@@ -11,10 +11,13 @@ namespace heed {
 
 CpuFeatures detect_cpu() {
   CpuFeatures c;
+  c.onednn = true;
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_cpu_init();
   c.sse42 = __builtin_cpu_supports("sse4.2");
   c.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  // oneDNN takes FMA for granted where AVX2 is, and dies of SIGILL where a virtual machine hides it.
+  c.onednn = c.avx2 || !__builtin_cpu_supports("avx2");
   c.avx512 = c.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");

@@ -8,9 +8,14 @@
 namespace heed {
 template <class Arch>
 constexpr KernelTable make_table() {
-  KernelTable t = {Arch::name, Arch::isa::name(), uint32_t(simd_of<Arch>::W), &Project<Arch>::run, &Attend<Arch>::run,
-                   nullptr};
+  KernelTable t{};
+  t.name = Arch::name;
+  t.simd = Arch::isa::name();
+  t.lanes = uint32_t(simd_of<Arch>::W);
+  t.project = &Project<Arch>::run;
+  t.attend = &Attend<Arch>::run;
   if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;
+  t.tiles = tiles_of<Arch>();
   return t;
 }
 }  // namespace heed

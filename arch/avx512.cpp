@@ -11,6 +11,7 @@ struct avx512 {
   using isa = xsimd::avx512bw;
   using small = half;
   static constexpr int project_rows = 8, project_vectors = 3;
+  static constexpr int prefetch_rows = 32;
   static constexpr int attend_rows = 8, attend_vectors = 3;
   static constexpr int few_rows = 4;
 };

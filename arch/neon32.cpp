@@ -7,6 +7,7 @@ struct neon32 {
   using isa = xsimd::neon;
   using small = neon32;
   static constexpr int project_rows = 4, project_vectors = 2;
+  static constexpr int prefetch_rows = 0;
   static constexpr int attend_rows = 4, attend_vectors = 2;
   static constexpr int few_rows = 1;
 };

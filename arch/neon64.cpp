@@ -7,6 +7,7 @@ struct neon64 {
   using isa = xsimd::neon64;
   using small = neon64;
   static constexpr int project_rows = 5, project_vectors = 4;
+  static constexpr int prefetch_rows = 0;
   static constexpr int attend_rows = 4, attend_vectors = 4;
   static constexpr int few_rows = 1;
 };

@@ -6,6 +6,7 @@ struct scalar {
   static constexpr const char* name = "scalar";
   using isa = heed::scalar_isa;
   static constexpr int project_rows = heed::kWithTiles ? 4 : 1, project_vectors = project_rows;
+  static constexpr int prefetch_rows = 0;
   static constexpr int attend_rows = project_rows, attend_vectors = project_rows;
   static constexpr int few_rows = 0;
 };

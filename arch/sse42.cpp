@@ -7,6 +7,7 @@ struct sse42 {
   using isa = xsimd::sse4_2;
   using small = sse42;
   static constexpr int project_rows = 3, project_vectors = 4;
+  static constexpr int prefetch_rows = 0;
   static constexpr int attend_rows = 4, attend_vectors = 3;
   static constexpr int few_rows = 1;
 };

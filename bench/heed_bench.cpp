@@ -1,167 +1,224 @@
-// heed_bench - nn.MultiheadAttention at the shapes of cases.hpp, on every arch of this CPU.
+// heed_bench - the cases of cases.hpp on every arch of this CPU. Run it as `./dev bench`.
 //
-// Names: mha/<arch>/<shape>/threads:1. Counters: GFLOP/s, and `peak`, the share of the FMA
-// peak of that arch, measured on the same core just before and after. Time is CPU time of the
-// thread, so that a busy machine blurs it less. Every case is checked before it is timed.
+// Names: mha/<arch>/<shape>/threads:<n>, sdpa/<arch>/<shape>/threads:<n>, peak/<arch>, read/<KiB>.
+// Beside heed's archs stands onednn_primitives, see onednn.hpp.
+// Counters: GFLOP/s of the median call; peak, its share of the FMA peak of the arch, measured on the
+// same core just before and after; err, the largest difference from double precision. A case is
+// checked before it is timed, and not timed when it is wrong. One thread: its CPU time, so that a
+// busy machine blurs it less; several threads: wall time. Every repetition makes plan, packed weights
+// and workspace anew, since where they happen to lie makes a difference, too.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
-#include <memory>
-#include <random>
+#include <cstring>
+#include <exception>
+#include <map>
 #include <string>
-#include <vector>
 
-#include "cases.hpp"
-#include "heed/heed.hpp"
+#include "machine.hpp"
+#include "onednn.hpp"
 #include "peak.hpp"
+#include "subject.hpp"
 
 namespace heed::bench {
 namespace {
 
-struct Free {
-  void operator()(void* p) const { std::free(p); }
-};
-using Bytes = std::unique_ptr<void, Free>;
-Bytes aligned(size_t bytes) { return Bytes(std::aligned_alloc(HEED_ALIGNMENT, size_t(align_up(bytes)))); }
+constexpr double kTolerance = 1e-4;
+constexpr const char* kRival = "onednn_primitives";  // not an arch of heed
 
-std::vector<float> random_floats(size_t n, double scale, uint32_t seed) {
-  std::mt19937 bits(seed);
-  std::normal_distribution<double> normal(0.0, scale);
-  std::vector<float> x(n);
-  for (float& v : x) v = float(normal(bits));
-  return x;
+// Flops of the largest case that an arch has to do: those that nobody would choose do less.
+double limit(const heed_isa_info& arch, bool has_peak) {
+  if (has_peak) return 1e99;
+  return arch.lanes > 1 ? 2e8 : 1e7;
 }
 
-// One module with weights, input and memory.
-class Module {
- public:
-  Module(const MhaCase& c, const char* isa) : case_(c), e_(c.embed_dim) {
-    const double scale = 1.0 / std::sqrt(double(e_));
-    in_ = random_floats(3 * e_ * e_, scale, 1);
-    in_bias_ = random_floats(3 * e_, 0.1, 2);
-    out_ = random_floats(e_ * e_, scale, 3);
-    out_bias_ = random_floats(e_, 0.1, 4);
-    x_ = random_floats(size_t(c.batch) * c.length * e_, 1.0, 5);
-    y_.resize(x_.size());
-    StateDict s{};
-    s.in_proj_weight = tensor(in_.data(), {3 * c.embed_dim, c.embed_dim});
-    s.in_proj_bias = tensor(in_bias_.data(), {3 * c.embed_dim});
-    s.out_proj_weight = tensor(out_.data(), {c.embed_dim, c.embed_dim});
-    s.out_proj_bias = tensor(out_bias_.data(), {c.embed_dim});
-    const heed_config config =
-        Config(c.embed_dim, c.num_heads).batch_first().max_batch(c.batch).max_query(c.length).isa(isa);
-    weights_ = aligned(heed_weights_bytes(&config));
-    workspace_bytes_ = heed_workspace_bytes(&config);
-    workspace_ = aligned(workspace_bytes_);
-    call_.query = tensor(x_.data(), {c.batch, c.length, c.embed_dim});
-    call_.output = tensor(y_.data(), {c.batch, c.length, c.embed_dim});
-    ready_ = attention_.init(config, s, weights_.get(), heed_weights_bytes(&config), error_);
+int main_core = -1;
+bool all_right = true;
+
+const Problem& problem_of(const Case& c) {
+  static std::map<const Case*, Problem> problems;
+  return problems.try_emplace(&c, c).first->second;
+}
+
+// The arch of the greatest peak: the yardstick of oneDNN, which chooses its instructions itself.
+std::string best_yardstick() {
+  heed_isa_info arch;
+  for (uint32_t i = 0; heed_isa_get(i, &arch); ++i)
+    if (arch.usable && fma_peak(arch.name) > 0.0) return arch.name;
+  return "";
+}
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void refuse(benchmark::State& state, const char* why) {
+  all_right = false;
+  state.SkipWithError(why);
+}
+
+struct Run {
+  const Case& c;
+  std::string isa, yardstick;
+  uint32_t threads;
+
+  std::string name() const {
+    return std::string(c.sdpa ? "sdpa/" : "mha/") + isa + "/" + c.name + "/threads:" + std::to_string(threads);
   }
-
-  bool run() { return ready_ && attention_.forward(call_, workspace_.get(), workspace_bytes_, error_); }
-  const char* why() const { return error_.message; }
-
-  // Largest difference from double precision, over a few queries.
-  double error() const {
-    double worst = 0.0;
-    for (uint32_t t = 0; t < case_.length; t += case_.length / 3 + 1) {
-      const std::vector<double> want = reference(t);
-      for (size_t f = 0; f < e_; ++f) worst = std::max(worst, std::fabs(want[f] - double(y_[t * e_ + f])));
-    }
-    return worst;
-  }
-
- private:
-  double project(const std::vector<float>& w, const std::vector<float>& b, const double* x, size_t f) const {
-    double sum = b[f];
-    for (size_t i = 0; i < e_; ++i) sum += x[i] * double(w[f * e_ + i]);
-    return sum;
-  }
-
-  std::vector<double> reference(uint32_t query) const {
-    const uint32_t d = case_.embed_dim / case_.num_heads;
-    const std::vector<double> x(x_.begin(), x_.begin() + std::ptrdiff_t(case_.length * e_));
-    std::vector<double> heads(e_), result(e_);
-    for (uint32_t h = 0; h < case_.num_heads; ++h) {
-      // q . k = sum over i of (W_k^T q)[i] x[i] + q . b_k: no key needs to be projected.
-      std::vector<double> q(d), folded(e_), p(case_.length), mixed(e_);
-      double bias = 0.0, sum = 0.0;
-      for (uint32_t i = 0; i < d; ++i) {
-        q[i] = project(in_, in_bias_, &x[query * e_], h * d + i);
-        bias += q[i] * double(in_bias_[e_ + h * d + i]);
-        for (size_t j = 0; j < e_; ++j) folded[j] += q[i] * double(in_[(e_ + h * d + i) * e_ + j]);
-      }
-      for (uint32_t t = 0; t < case_.length; ++t) {
-        p[t] = bias;
-        for (size_t j = 0; j < e_; ++j) p[t] += folded[j] * x[t * e_ + j];
-      }
-      const double max = *std::max_element(p.begin(), p.end());
-      for (double& v : p) sum += v = std::exp((v - max) / std::sqrt(double(d)));
-      for (uint32_t t = 0; t < case_.length; ++t)
-        for (size_t j = 0; j < e_; ++j) mixed[j] += p[t] / sum * x[t * e_ + j];
-      for (uint32_t i = 0; i < d; ++i) heads[h * d + i] = project(in_, in_bias_, mixed.data(), 2 * e_ + h * d + i);
-    }
-    for (size_t f = 0; f < e_; ++f) result[f] = project(out_, out_bias_, heads.data(), f);
-    return result;
-  }
-
-  const MhaCase& case_;
-  size_t e_;
-  std::vector<float> in_, in_bias_, out_, out_bias_, x_, y_;
-  Bytes weights_, workspace_;
-  size_t workspace_bytes_ = 0;
-  MultiheadAttention attention_;
-  Call call_;
-  Error error_{};
-  bool ready_ = false;
 };
 
-void run_case(benchmark::State& state, const MhaCase& c, const char* isa) {
-  Module module(c, isa);
-  if (!module.run()) return state.SkipWithError(module.why());
-  const double error = module.error();
-  if (!(error < 1e-4)) return state.SkipWithError("the answer is wrong");
-  const double before = fma_peak(isa);
-  const int calls = c.flops() < 1e6 ? 256 : 1;  // a clock reading costs as much as a tiny case
-  double seconds = 0.0;
+template <class Subject>
+void measure(benchmark::State& state, const Run& run, Subject& subject) {
+  subject.run();
+  const double error = subject.error();
+  if (!(error < kTolerance)) return refuse(state, "the answer is wrong");
+  const auto clock = run.threads > 1 ? wall_seconds : thread_seconds;
+  const int calls = run.c.flops() < 1e6 ? 256 : 1;  // a clock reading costs as much as a tiny case
+  std::vector<double> seconds;
+  seconds.reserve(size_t(state.max_iterations));
+  const double before = fma_peak(run.yardstick.c_str());
   for (auto _ : state) {
-    const double start = thread_seconds();
-    for (int i = 0; i < calls; ++i)
-      if (!module.run()) return state.SkipWithError(module.why());
-    const double one = (thread_seconds() - start) / calls;
-    state.SetIterationTime(one);
-    seconds += one;
+    const double start = clock();
+    for (int i = 0; i < calls; ++i) subject.run();
+    seconds.push_back((clock() - start) / calls);
+    state.SetIterationTime(seconds.back());
   }
-  const double gflops = c.flops() * double(state.iterations()) / seconds * 1e-9;
-  const double peak = std::max(before, fma_peak(isa));
+  const double peak = std::max(before, fma_peak(run.yardstick.c_str())) * run.threads;
+  const auto median = seconds.begin() + std::ptrdiff_t(seconds.size() / 2);
+  std::nth_element(seconds.begin(), median, seconds.end());
+  const double gflops = run.c.flops() / *median * 1e-9;
   state.counters["GFLOP/s"] = gflops;
+  state.counters["flop/byte"] = run.c.flops() / (run.c.floats() * 4.0);
   state.counters["err"] = error;
   if (peak > 0.0) state.counters["peak"] = gflops / peak;
 }
 
-void register_cases() {
-  heed_isa_info info;
-  for (uint32_t i = 0; heed_isa_get(i, &info); ++i) {
-    if (!info.usable) continue;
-    for (const MhaCase& c : kMhaCases) {
-      const char* isa = info.name;
-      const std::string name = std::string("mha/") + isa + "/" + c.name + "/threads:1";
-      benchmark::RegisterBenchmark(name.c_str(), [&c, isa](benchmark::State& s) { run_case(s, c, isa); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
+void run_case(benchmark::State& state, const Run& run) {
+  // Pinned before threads are started: they inherit it.
+  pin(cores_from(main_core, run.threads));
+  try {
+    const Problem& problem = problem_of(run.c);
+    if (run.isa == kRival) {
+      measure(state, run, *onednn_rival(problem));
+    } else {
+      Subject subject(problem, run.isa.c_str(), run.threads);
+      measure(state, run, subject);
+    }
+  } catch (const std::exception& error) { refuse(state, error.what()); }
+}
+
+template <class Function>
+void add(const std::string& name, Function&& function) {
+  benchmark::RegisterBenchmark(name.c_str(), function)->UseManualTime()->Unit(benchmark::kMicrosecond);
+}
+
+void add_peak(const std::string& arch) {
+  add("peak/" + arch, [arch](benchmark::State& state) {
+    pin(cores_from(main_core, 1));
+    double sum = 0.0;
+    for (auto _ : state) {
+      const double start = thread_seconds();
+      sum += fma_peak(arch.c_str());
+      state.SetIterationTime(thread_seconds() - start);
+    }
+    state.counters["GFLOP/s"] = sum / double(state.iterations());
+  });
+}
+
+void add_read(size_t kib) {
+  add("read/" + std::to_string(kib), [kib](benchmark::State& state) {
+    pin(cores_from(main_core, 1));
+    const Floats buffer(kib * 256, 1.0f);
+    const size_t times = std::max(size_t(1), size_t(4096) / kib);  // a clock reading costs as much as 16 KiB
+    double sum = 0.0;
+    for (auto _ : state) {
+      const double start = thread_seconds();
+      for (size_t i = 0; i < times; ++i) read_all(buffer.data(), buffer.size());
+      const double one = (thread_seconds() - start) / double(times);
+      state.SetIterationTime(one);
+      sum += one;
+    }
+    state.counters["GB/s"] = double(kib) * 1024e-9 * double(state.iterations()) / sum;
+  });
+}
+
+void add_case(const Run& run) {
+  add(run.name(), [run](benchmark::State& state) { run_case(state, run); });
+}
+
+void add_arch(const heed_isa_info& arch, size_t cores) {
+  const std::string peak = arch.by_name_only ? best_yardstick() : arch.name;
+  const bool fast = fma_peak(peak.c_str()) > 0.0;
+  if (peak == arch.name && fast) add_peak(peak);
+  for (const Case& c : kCases) {
+    if (c.flops() > limit(arch, fast)) continue;
+    const bool threaded = std::any_of(std::begin(kThreadedCases), std::end(kThreadedCases),
+                                      [&c](const char* name) { return std::strcmp(name, c.name) == 0; });
+    for (uint32_t threads = 1; threads <= cores; threads *= 2) {
+      if (threads > 1 && (!threaded || !fast || arch.by_name_only)) break;
+      add_case({c, arch.name, peak, threads});
     }
   }
+}
+
+// The names of all that is measured, best first.
+std::string add_all() {
+  const size_t cores = std::max(size_t(1), usable_cores().size());
+  std::string names;
+  heed_isa_info arch;
+  for (uint32_t i = 0; heed_isa_get(i, &arch); ++i) {
+    if (!arch.usable) continue;
+    add_arch(arch, cores);
+    names += std::string(arch.name) + " ";
+  }
+  bool rival = false;
+  for (const Case& c : kCases) {
+    if (!has_onednn_rival(c)) continue;
+    rival = true;
+    add_case({c, kRival, best_yardstick(), 1});
+  }
+  for (size_t kib : {16, 256, 4096, 131072}) add_read(kib);
+  return names + (rival ? kRival : "");
+}
+
+// Takes --core out of the arguments. False: it is not a number.
+bool take_core(int& argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strncmp(argv[i], "--core", 6) != 0 || (argv[i][6] != '=' && argv[i][6] != '\0')) continue;
+    const bool joined = argv[i][6] == '=';
+    const char* const text = joined ? argv[i] + 7 : i + 1 < argc ? argv[i + 1] : "";
+    char* end = nullptr;
+    const long core = std::strtol(text, &end, 10);
+    if (end == text || *end || core < 0 || core > 65535) return false;
+    main_core = int(core);
+    const int used = joined ? 1 : 2;
+    std::copy(argv + i + used, argv + argc + 1, argv + i);
+    argc -= used;
+    --i;
+  }
+  return true;
 }
 
 }  // namespace
 }  // namespace heed::bench
 
 int main(int argc, char** argv) {
-  heed::bench::register_cases();
+  using namespace heed::bench;
+  if (!take_core(argc, argv)) {
+    std::fprintf(stderr, "heed_bench: --core wants the number of a core.\n");
+    return 2;
+  }
+  one_openmp_thread();
+  benchmark::AddCustomContext("archs", add_all());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  const std::vector<int> cores = cores_from(main_core, 1);
+  const bool pinned = pin(cores);
+  for (const auto& [name, text] : machine_card()) benchmark::AddCustomContext(name, text);
+  benchmark::AddCustomContext("core", pinned ? std::to_string(cores[0]) : "not pinned");
+  const bool any = benchmark::RunSpecifiedBenchmarks() > 0;
+  return any && all_right ? 0 : 1;
 }

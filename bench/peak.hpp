@@ -1,5 +1,6 @@
-// peak.hpp - the machine's fused multiply-add peak, the yardstick of every figure.
+// peak.hpp - the machine's limits: fused multiply-adds, the yardstick of every figure, and reading.
 #pragma once
+#include <cstddef>
 
 namespace heed::bench {
 
@@ -9,5 +10,8 @@ double thread_seconds();
 // GFLOP/s of independent fused multiply-adds in registers of the named arch, on this core,
 // now (about 5 ms). 0 for archs without such a loop.
 double fma_peak(const char* arch);
+
+// Loads all of them: what memory gives at that size.
+void read_all(const float* data, size_t count);
 
 }  // namespace heed::bench

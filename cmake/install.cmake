@@ -5,17 +5,26 @@ include(CMakePackageConfigHelpers)
 set(heed_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/heed)
 set_target_properties(heed PROPERTIES EXPORT_NAME heed)
 install(TARGETS heed EXPORT heedTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES include/heed/heed.h include/heed/heed.hpp include/heed/layout.hpp include/heed/rules.hpp
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
+install(FILES include/heed/heed.h include/heed/heed.hpp include/heed/cost.hpp include/heed/layout.hpp
+  include/heed/rules.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
 if(TARGET heed_io)
   set_target_properties(heed_io PROPERTIES EXPORT_NAME io)
   install(TARGETS heed_io EXPORT heedTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(FILES include/heed/io.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
 endif()
+if(TARGET heed_threads)
+  set_target_properties(heed_threads PROPERTIES EXPORT_NAME threads)
+  install(TARGETS heed_threads EXPORT heedTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(FILES include/heed/threads.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
+endif()
 install(EXPORT heedTargets NAMESPACE heed:: DESTINATION ${heed_package_folder})
 
 # The library is static: who links it links what it needs.
 set(heed_needs_dnnl OFF)
+set(heed_needs_threads OFF)
+if(TARGET heed_threads)
+  set(heed_needs_threads ON)
+endif()
 set(heed_pc_libs "")
 if(UNIX)  # also where find_library does not look, as in a cross compiler's own folders
   string(APPEND heed_pc_libs " -lm")

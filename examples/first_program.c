@@ -4,7 +4,7 @@
 #include "heed/heed.h"
 
 /* heed plan --embed-dim 8 --num-heads 2 --max-query 4 --no-bias says how many bytes. */
-static HEED_ALIGNED unsigned char plan_bytes[HEED_PLAN_BYTES], weights[2112], workspace[1792];
+static HEED_ALIGNED unsigned char plan_bytes[HEED_PLAN_BYTES], weights[2112], workspace[2176];
 static float x[4][8], in_proj_weight[24][8], out_proj_weight[8][8], y[4][8], attention[4][4];
 
 int main(void) {

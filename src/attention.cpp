@@ -10,40 +10,11 @@
 //
 // The output projection is one more step, in slices of tokens. What is computed for a query
 // does not depend on which slice does it.
-#include "job.hpp"
+#include "core/choice.hpp"
+#include "entry.hpp"
 
 namespace heed {
 namespace {
-
-// One batch entry of a job, as its slices see it.
-struct Entry {
-  const Job& job;
-  const Geometry& g;
-  const WorkspaceLayout& w;
-  uint32_t n;                          // which
-  uint32_t slots, positions;           // as in AttendArgs
-  const uint8_t* visible = nullptr;    // per position
-  const float* position_bias = nullptr;
-  uint32_t first_group = 0, groups = 0;  // of the turn, when slices share tokens
-
-  Entry(const Job& j, uint32_t entry)
-      : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
-        positions(slots + j.keys) {}
-
-  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
-  unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
-  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
-  float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
-  }
-  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
-  uint32_t slices() const { return kWithSlices ? g.slices : 1; }
-  bool projects() const { return !kWithSdpa || g.projects(); }
-  // Slice i's part of n units: n * i / slices, without 64-bit division.
-  uint32_t part(uint32_t n_units, uint32_t i) const {
-    return n_units / slices() * i + n_units % slices() * i / slices();
-  }
-};
 
 using Step = void (*)(const Entry&, uint32_t slice);
 
@@ -55,71 +26,6 @@ void parallel(const Entry& e, Step step) {
   const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
   if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
   for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
-}
-
-// ---- which positions are there ---------------------------------------------------------
-
-float padding_term(const Job& job, uint32_t n, uint32_t key) {
-  const ptrdiff_t at = ptrdiff_t(n) * job.padding.row_stride + ptrdiff_t(key) * job.padding.key_stride;
-  if (job.padding.is_float) return static_cast<const float*>(job.padding.data)[at];
-  return static_cast<const uint8_t*>(job.padding.data)[at] ? -__builtin_inff() : 0.0f;
-}
-
-bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_t key) {
-  const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
-                       ptrdiff_t(row) * job.mask.row_stride + ptrdiff_t(key) * job.mask.key_stride;
-  if (job.mask.is_float) return static_cast<const float*>(job.mask.data)[at] == -__builtin_inff();
-  return (static_cast<const uint8_t*>(job.mask.data)[at] != 0) == job.mask.hides;
-}
-
-// How many keys query `row` may see by causality alone.
-uint32_t causal_keys(const Job& job, uint32_t row) {
-  const int64_t limit = kWithCausal && job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
-  return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
-}
-
-// Keys that attn_mask hides from every query are as good as padded: finds them. The last
-// query of a causal mask sees everything, so looking upwards usually ends after one row.
-void find_masked_columns(const Entry& e, uint8_t* seen, uint32_t keys) {
-  const Job& job = e.job;
-  const uint32_t heads = job.mask_head != 0 ? e.g.num_heads : 1;
-  for (uint32_t j = 0; j < keys; ++j) seen[j] = 0;
-  uint32_t unseen = keys;
-  for (uint32_t h = 0; h < heads && unseen; ++h) {
-    for (uint32_t row = job.queries; row-- > 0 && unseen;) {
-      const uint32_t limit = causal_keys(job, row) < keys ? causal_keys(job, row) : keys;
-      for (uint32_t j = 0; j < limit; ++j) {
-        if (seen[j] || mask_hides(job, e.n, h, row, j)) continue;
-        seen[j] = 1;
-        --unseen;
-      }
-      if (job.mask.row_stride == 0 && !job.causal) break;  // all rows alike
-    }
-  }
-}
-
-void find_positions(Entry& e) {
-  const Job& job = e.job;
-  const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
-  e.positions = e.slots + keys;
-  if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
-  uint8_t* visible = job.workspace + e.w.visible;
-  float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
-  for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;
-  if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
-  if (job.padding.data) {
-    for (uint32_t j = 0; j < e.positions; ++j) {
-      const float term = j < e.slots ? 0.0f : padding_term(job, e.n, j - e.slots);
-      if (term == -__builtin_inff()) visible[j] = 0;
-      const float scaled = term * kLog2e;
-      bias[j] = scaled < -__FLT_MAX__ ? -__FLT_MAX__ : scaled;  // finite stays finite; NaN stays
-    }
-    if (job.padding.is_float) e.position_bias = bias;
-  }
-  // Positions at the end that nobody sees do not exist.
-  while (e.positions > 0 && !visible[e.positions - 1]) --e.positions;
-  for (uint32_t j = 0; j < e.positions && !e.visible; ++j)
-    if (!visible[j]) e.visible = visible;
 }
 
 // ---- keys and values of a group ---------------------------------------------------------
@@ -157,10 +63,6 @@ ProjectArgs projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t 
   p.last = p.first + group.features();
   return p;
 }
-
-// Rows go in blocks, so that a block of the input stays in cache while the weights pass over
-// it. The last block takes what is left, rather than leave a few rows with tiles of their own.
-uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlock ? left : kQueryBlock; }
 
 // Positions [first, last) of `group` into slice i's k and v.
 void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_t first, uint32_t last) {
@@ -362,70 +264,10 @@ void project_output(const Entry& e, uint32_t i) {
   }
 }
 
-// Groups split evenly enough to keep every slice busy, and no sum over heads is wanted.
-bool split_heads(const Entry& e) {
-  if (e.slices() == 1) return true;
-  const uint32_t turns = (e.g.groups() + e.slices() - 1) / e.slices();
-  const bool even = uint64_t(turns) * e.slices() * 10 <= uint64_t(e.g.groups()) * 11;
-  return even && !(e.job.need_weights && e.job.average);
-}
-
-// ---- small modules -------------------------------------------------------------------------
-
-bool is_small(const Job& job) {
-  return job.plan->small && job.keys != 0 && !job.causal && !job.mask.data && !job.padding.data;
-}
-
-__attribute__((noinline)) void run_small(const Entry& e) {  // apart: its arguments take stack
-  const Job& job = e.job;
-  const WeightsLayout& layout = job.plan->weights;
-  SmallArgs a;
-  a.query = job.query.at(e.n, 0, 0);
-  a.key = job.key.at(e.n, 0, 0);
-  a.value = job.value.at(e.n, 0, 0);
-  a.out = job.output.at(e.n, 0, 0);
-  a.query_stride = job.query.row;
-  a.key_stride = job.key.row;
-  a.value_stride = job.value.row;
-  a.out_stride = job.output.row;
-  a.q_panels = e.packed(layout.q);
-  a.k_panels = e.packed(layout.k);
-  a.v_panels = e.packed(layout.v);
-  a.out_panels = e.packed(layout.out);
-  a.q_bias = e.g.bias ? e.packed(layout.q_bias) : nullptr;
-  a.k_bias = e.g.bias ? e.packed(layout.k_bias) : nullptr;
-  a.v_bias = e.g.bias ? e.packed(layout.v_bias) : nullptr;
-  a.out_bias = e.g.bias ? e.packed(layout.out_bias) : nullptr;
-  a.rows = job.queries;
-  a.keys = job.keys;
-  a.num_heads = e.g.num_heads;
-  a.head_dim = e.g.head_dim;
-  a.embed_dim = e.g.embed_dim;
-  a.kdim = e.g.kdim;
-  a.vdim = e.g.vdim;
-  a.scale = job.scale * kLog2e;
-  a.fully_masked = job.fully_masked;
-  a.weights = nullptr;
-  a.weights_stride = a.weights_head = 0;
-  if (job.need_weights) {
-    a.weights = job.attn_weights.at(e.n, 0, 0);
-    a.weights_stride = job.attn_weights.row;
-    a.weights_head = job.attn_weights.head;  // 0 for averaged weights
-  }
-  a.q = e.floats(0, e.w.q);
-  a.k = e.floats(0, e.w.k);
-  a.v = e.floats(0, e.w.v);
-  a.stride = ptrdiff_t(e.w.k_stride);
-  a.qt = e.floats(0, e.w.qt);
-  a.ot = e.floats(0, e.w.ot);
-  a.scores = e.floats(0, e.w.scores);
-  job.plan->kernels->small(a);
-}
-
 void run_entry(Entry& e) {
   if (!kForSize && is_small(e.job)) return run_small(e);
   find_positions(e);
-  if (split_heads(e)) {
+  if (split_heads(e.g, e.job.need_weights && e.job.average)) {
     parallel(e, own_groups);
   } else {
     for (uint32_t j = 0; j < e.g.groups(); j += e.groups) {

@@ -33,6 +33,7 @@ const char* heed_status_name(heed_status status) {
     NAME(HEED_ERROR_ATTN_WEIGHTS);
     NAME(HEED_ERROR_STRIDE);
     NAME(HEED_ERROR_OPTION);
+    NAME(HEED_ERROR_THREADS);
     NAME(HEED_ERROR_FEATURE);
 #undef NAME
   }

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "catch.hpp"
+#include "heed/threads.hpp"
 #include "random_problem.hpp"
 #include "threads.hpp"
 
@@ -75,6 +76,30 @@ TEST_CASE("planning, packing and running never touch the heap", "[heap]") {
       CHECK(during == 0);
     }
   }
+}
+
+TEST_CASE("calls on a pool never touch the heap once it is made", "[heap]") {
+  Random random(73);
+  Problem p;
+  p.L = p.S = 70;
+  p.E = p.kdim = p.vdim = 16;
+  p.H = 2;
+  fill_random(p, random);
+  heed::ThreadPool pool;
+  heed_error error;
+  REQUIRE(pool.init(3, error));
+  Options o;
+  o.slices = 3;
+  o.parallel_for = heed::ThreadPool::parallel_for;
+  o.context = &pool;
+  Runner r(p, o);
+  REQUIRE(r.prepare() == HEED_OK);
+  const uint64_t before = calls;
+  uint32_t right = 0;
+  for (int i = 0; i < 100; ++i) right += r.run() == HEED_OK;
+  const uint64_t during = calls - before;
+  CHECK(right == 100);
+  CHECK(during == 0);
 }
 
 TEST_CASE("refusing a call never touches the heap", "[heap]") {

@@ -2,7 +2,7 @@
 # Who may include whom, and how long a file may be: sh layers_test.sh ROOT_OF_HEED
 # The rules: include/heed knows nothing of src; core knows include; kernels know core; arch
 # knows kernels; src/*.cpp know core and include, and meet arch in core and arch/list.inc only;
-# io and tools know include and themselves; xsimd and intrinsics stand behind kernels/simd.hpp.
+# io knows include and itself, threads core too, and tools also what a plan is; xsimd and intrinsics stand behind kernels/simd.hpp.
 root=${1:?usage: $0 ROOT_OF_HEED}
 cd "$root" || exit 2
 failures=0
@@ -36,7 +36,8 @@ allow src/core 1 "core/[a-z0-9_]+\.hpp|$public"
 allow src/kernels 1 "kernels/[a-z0-9_]+\.(hpp|inc)|core/[a-z0-9_]+\.hpp|$public"
 allow src 1 "core/[a-z0-9_]+\.hpp|$public|[a-z0-9_]+\.hpp|\.\./arch/list\.inc"
 allow src/io 1 "(io/)?[a-z0-9_]+\.hpp|heed/io\.hpp"
-allow src/tools 1 "tools/[a-z0-9_]+\.hpp|io/[a-z0-9_]+\.hpp|$public"
+allow src/threads 1 "core/[a-z0-9_]+\.hpp|$public"
+allow src/tools 1 "plan\.hpp|core/[a-z0-9_]+\.hpp|tools/[a-z0-9_]+\.hpp|io/[a-z0-9_]+\.hpp|$public"
 allow arch 1 "arch\.hpp|kernels/[a-z0-9_]+\.hpp|core/[a-z0-9_]+\.hpp|$public"
 allow examples 3 "[a-z0-9_]+\.h|$public"
 [ "$checked" -gt 30 ] || { echo "NOT ok: only $checked files were found in $root"; failures=$((failures + 1)); }
@@ -44,7 +45,7 @@ allow examples 3 "[a-z0-9_]+\.h|$public"
 only xsimd 'xsimd/.*' src/kernels/simd.hpp
 only 'instruction set headers' '[a-z0-9]*intrin\.h|arm_(neon|acle|sve|mve)\.h' src/kernels/simd.hpp
 only 'what allocates or prints' 'new|memory|string|vector|map|functional|iostream|sstream|cstdlib|cstdio|stdio\.h|malloc\.h' \
-  'src/(io|tools)/.*|arch/onednn\.cpp|include/heed/io\.hpp'
+  'src/(io|threads|tools)/.*|arch/onednn\.cpp|include/heed/io\.hpp'
 
 for file in $(find include src arch examples bench -name '*.[hc]' -o -name '*.[hc]pp' -o -name '*.inc'); do
   lines=$(wc -l <"$file")

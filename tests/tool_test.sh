@@ -90,10 +90,10 @@ test_usage() {
   check "--version says heed and a number" grep -q '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$out"
   run --help
   check "--help exits with 0" exits 0
-  for command in demo run plan info compare; do
+  for command in demo run plan bench info compare pack unpack; do
     check "--help names $command" prints "$command"
   done
-  for command in demo run plan info compare; do
+  for command in demo run plan bench info compare pack unpack; do
     run "$command" --help
     check "$command --help exits with 0" exits 0
     check "$command --help prints its usage" prints "Usage: heed $command"
@@ -119,6 +119,12 @@ test_usage() {
   check "two outputs in one file are wrong usage" wrong_usage
   run_layer
   check "run without --output is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2
+  check "bench without queries is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2 --query 0
+  check "bench of no query is wrong usage" wrong_usage
+  run bench --embed-dim 8 --num-heads 2 --query 4 --seconds -1
+  check "bench of negative seconds is wrong usage" wrong_usage
 }
 
 # ---- demo -----------------------------------------------------------------------------
@@ -362,6 +368,16 @@ test_plan() {
   check "plan --json is an object" sh -c "head -n 1 '$out' | grep -qx '{' && tail -n 1 '$out' | grep -qx '}'"
   check "plan --json agrees about the workspace" prints "\"workspace\": $bytes"
   check "plan --json has the arch" prints '"arch": "'
+  run plan $size --explain
+  check "plan --explain exits with 0" exits 0
+  for about in work slices workspace projections queries attention causal; do
+    check "plan --explain tells about $about" grep -Eq "^  $about +[A-Za-z0-9]" "$out"
+  done
+  check "plan --explain keeps to 100 columns" sh -c "! grep -q '.\{101\}' '$out'"
+  run plan $size --explain --json
+  check "plan --explain --json has the reasons" prints '"about": "queries"'
+  run plan --embed-dim 256 --num-heads 8 --max-query 1 --max-key 500 --isa scalar --explain
+  check "plan --explain knows groups of one lane" prints "1 group of 1 register of 1"
   run plan --embed-dim 256 --num-heads 7
   refused "plan with heads that do not divide" "embed_dim must be divisible by num_heads"
   run plan --embed-dim 0 --num-heads 1 --json
@@ -369,6 +385,37 @@ test_plan() {
   check "an unsound plan prints nothing on stdout" [ ! -s "$out" ]
   run plan --embed-dim 8 --num-heads 2 --isa nonsense
   refused "plan --isa nonsense" nonsense scalar
+}
+
+# Times are looked at, never judged: they are there and in order.
+in_order() {
+  sed -n 's/^ *"\(p50\|p99\|p99.9\|max\)": \([0-9.e+]*\),*$/\2/p' "$out" |
+    awk '$1 + 0 <= 0 || $1 + 0 < last { exit 1 } { last = $1 + 0 } END { exit NR != 4 }'
+}
+
+test_bench() {
+  size="--embed-dim 64 --num-heads 4 --seconds 0.01"
+  run bench $size --query 9
+  check "bench exits with 0" exits 0
+  check "bench says the shape" prints "embed_dim 64, num_heads 4, batch 1, query 9, key 9, threads 1, arch "
+  for name in p50 p99 p99.9 max; do
+    check "bench says $name" grep -Eq "^$name +[0-9.]+ (ns|us|ms)\$" "$out"
+  done
+  run bench $size --query 5 --key 7 --batch 2 --causal --threads 2 --need-weights per-head --isa scalar --json
+  check "bench --json exits with 0" exits 0
+  check "bench --json has times in order" in_order
+  for words in '"arch": "scalar"' '"batch": 2' '"query": 5' '"key": 7' '"causal": true' '"threads": 2' '"per-head"'; do
+    check "bench --json says $words" prints "$words"
+  done
+  run bench $size --query 5 --need-weights average --json
+  check "bench with averaged weights exits with 0" exits 0
+  run bench --embed-dim 64 --num-heads 5 --query 9 --json
+  refused "bench with heads that do not divide" "embed_dim must be divisible by num_heads"
+  check "an unsound bench prints nothing on stdout" [ ! -s "$out" ]
+  run bench $size --query 9 --isa nonsense
+  refused "bench --isa nonsense" nonsense scalar
+  run bench --embed-dim 64 --num-heads 4 --query 16777200 --batch 65536
+  refused "bench of more than there is memory for" memory
 }
 
 test_compare() {
@@ -394,6 +441,81 @@ test_compare() {
   refused "compare with a missing file" "$work/absent.npy"
 }
 
+# ---- pack, unpack ---------------------------------------------------------------------
+
+# flip FILE BIT TO: a copy with one bit flipped.
+flip() {
+  byte=$(od -An -tu1 -j $(($2 / 8)) -N 1 "$1" | tr -d ' ')
+  flipped=$(printf '%03o' $(((byte / (1 << $2 % 8) % 2) ? byte - (1 << $2 % 8) : byte + (1 << $2 % 8))))
+  { head -c $(($2 / 8)) "$1" && printf "\\$flipped" && tail -c +$(($2 / 8 + 2)) "$1"; } >"$3"
+}
+
+test_pack() {
+  run pack "$weights" --prefix self_attn. --num-heads 4 --target cortex-m7 --output "$work/m7.heed"
+  check "pack exits with 0" exits 0
+  check "pack says nothing when it was told the prefix" silent
+  run pack "$weights" --num-heads 4 --output "$work/any.heed"
+  check "the packed bytes are the same for every target" cmp "$work/m7.heed" "$work/any.heed"
+  run unpack "$work/m7.heed" --prefix self_attn. --output "$work/back.safetensors"
+  check "unpack exits with 0" exits 0
+  run pack "$work/back.safetensors" --num-heads 4 --output "$work/again.heed"
+  check "what was unpacked packs to the same bytes" cmp "$work/m7.heed" "$work/again.heed"
+  for file in "$weights" "$work/back.safetensors"; do
+    run run --weights "$file" --num-heads 4 --batch-first --query "$query" --output "$work/${file##*/}.npy"
+  done
+  check "what was unpacked gives the same answer" cmp "$work/back.safetensors.npy" "$work/${weights##*/}.npy"
+  run pack "$weights" --num-heads 4 --target cortex-m4 --header "$work/my_module.h"
+  check "pack --header exits with 0" exits 0
+  for text in MY_MODULE_EMBED_DIM\ 48u MY_MODULE_NUM_HEADS\ 4u my_module_weights cortex-m4 0x64656568; do
+    check "the header has $text" grep -qF "$text" "$work/my_module.h"
+  done
+  run pack "$data/lecture.safetensors" --num-heads 2 --header "$work/lecture_packed.h"
+  check "the example for firmware is what pack writes" cmp "$work/lecture_packed.h" "$data/../../examples/firmware/lecture_packed.h"
+}
+
+test_pack_usage() {
+  run pack "$weights" --num-heads 4
+  check "pack without --header or --output is wrong usage" wrong_usage
+  run pack "$weights" --num-heads 4 --header "$files/a.h" --output "$files/a.heed"
+  check "pack with both is wrong usage" wrong_usage
+  run pack "$weights" --num-heads 4 --target toaster --output "$files/o"
+  check "an unknown target is wrong usage" wrong_usage
+  check "an unknown target is named, and known ones are" sh -c "grep -q toaster '$err' && grep -q cortex-m55 '$err'"
+  for name in 'my module.h' '7up.h' 'module.hpp' '.h' '*/.h'; do
+    run pack "$weights" --num-heads 4 --header "$files/$name"
+    refused "a header of the name $name" 'C identifier'
+  done
+  run pack "$weights" --num-heads 5 --output "$files/o"
+  refused "pack with heads that do not divide" "$weights" "embed_dim 48" "num_heads 5"
+  run pack "$weights" --num-heads 4 --output "$work/no/such/o"
+  refused "packed weights in no folder" "$work/no/such/o"
+  run pack "$work/m7.heed" --num-heads 4 --output "$files/o"
+  refused "packed weights that are packed again" "$work/m7.heed"
+}
+
+test_bad_packed() {
+  run unpack "$work/absent" --output "$files/o"
+  refused "packed weights that are not there" "$work/absent"
+  run unpack "$weights" --output "$files/o"
+  refused "a state_dict in place of packed weights" "$weights" "no packed weights"
+  run unpack "$work" --output "$files/o"
+  refused "a folder in place of packed weights" "$work"
+  bytes=$(wc -c <"$work/m7.heed")
+  for size in 0 1 63 64 65 4096 $((bytes - 1)); do
+    head -c "$size" "$work/m7.heed" >"$work/cut.heed"
+    run unpack "$work/cut.heed" --output "$files/o"
+    refused "packed weights cut to $size bytes" "$work/cut.heed" "$size came"
+  done
+  { cat "$work/m7.heed" && echo; } >"$work/long.heed"
+  run unpack "$work/long.heed" --output "$files/o"
+  refused "packed weights with a byte too many" "$((bytes + 1)) came"
+  for bit in 0 33 64 99 130 200 320 511 512 9999 $((bytes * 8 - 1)); do
+    flip "$work/m7.heed" "$bit" "$work/flipped.heed"
+    run unpack "$work/flipped.heed" --output "$files/o"
+    refused "packed weights with bit $bit flipped" "$work/flipped.heed"
+  done
+}
+
 test_usage
 test_demo
 test_archs
@@ -403,6 +525,10 @@ test_bad_inputs
 test_bad_masks
 test_outputs
 test_plan
+test_bench
 test_compare
+test_pack
+test_pack_usage
+test_bad_packed
 echo "$failures checks failed"
 [ "$failures" -eq 0 ]

@@ -4,7 +4,7 @@
 #include "lecture_module.h"
 
 /* heed plan --embed-dim 8 --num-heads 2 --max-query 4 says how many bytes. */
-static HEED_ALIGNED unsigned char plan_bytes[HEED_PLAN_BYTES], weights[2368], workspace[1792];
+static HEED_ALIGNED unsigned char plan_bytes[HEED_PLAN_BYTES], weights[2368], workspace[2176];
 static float output[4 * 8], attention[4 * 4];
 
 static int near(const float *a, const float *b, int n) {

@@ -80,7 +80,8 @@ typedef enum heed_status {
   HEED_ERROR_ATTN_WEIGHTS = 41, /* the attention weights tensor has the wrong rank or shape */
   HEED_ERROR_STRIDE = 42,     /* elements of a row do not lie side by side */
   HEED_ERROR_OPTION = 43,     /* an option is outside of its enumeration */
-  HEED_ERROR_FEATURE = 44     /* this build was configured without it: HEED_WITH_...=OFF */
+  HEED_ERROR_THREADS = 44,    /* heed::threads: the system gives no more threads */
+  HEED_ERROR_FEATURE = 45     /* this build was configured without it: HEED_WITH_...=OFF */
 } heed_status;
 
 /* Why a call was refused: one sentence, what was expected and what came.
@@ -254,6 +255,12 @@ HEED_NODISCARD heed_status heed_weights_pack(const heed_plan *plan,
  * all of them (CRC-32C): for a blob from a file or flash, and for a look now and then. */
 HEED_NODISCARD heed_status heed_weights_verify(const heed_plan *plan, const void *weights,
                                                size_t bytes, heed_error *error);
+
+/* For which configuration were these bytes packed? Looks at their header and number alone, so
+ * heed_weights_verify comes next. *config is that of heed_config_default with embed_dim,
+ * num_heads, bias, add_bias_kv, kdim and vdim set; the limits are the caller's. */
+HEED_NODISCARD heed_status heed_weights_config(const void *weights, size_t bytes,
+                                               heed_config *config, heed_error *error);
 
 /* ---- run ----------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #pragma once
 #include <initializer_list>
 
+#include "heed/cost.hpp"
 #include "heed/heed.h"
 #include "heed/layout.hpp"
 #include "heed/rules.hpp"

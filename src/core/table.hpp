@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/choice.hpp"
 #include "heed/layout.hpp"
 
 namespace heed {
@@ -84,6 +85,7 @@ struct KernelTable {
   void (*project)(const ProjectArgs&);
   void (*attend)(const AttendArgs&);
   void (*small)(const SmallArgs&);  // nullptr: no such kernel
+  Tiles tiles;                      // for heed plan --explain
 };
 
 inline constexpr float kLog2e = 1.44269504088896340736f;

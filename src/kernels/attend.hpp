@@ -13,7 +13,9 @@
 #pragma once
 #include <type_traits>
 
+#include "core/choice.hpp"
 #include "kernels/attend_few.hpp"
+#include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
 
@@ -26,7 +28,6 @@ struct Attend {
   static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
-  static constexpr uint32_t kFewRows = kForSize ? 0 : uint32_t(Arch::few_rows);
   // Without SIMD a register is one query, and an unused one costs less than another set of tiles.
   static constexpr bool kAlwaysWhole = kForSize && W == 1;
 
@@ -54,19 +55,6 @@ struct Attend {
 
   // ---- q^T -------------------------------------------------------------------------
 
-  // Where steps of W features begin; the last overlaps the one before it, if need be. Fewer
-  // features than W go one by one.
-  static HEED_INLINE uint32_t step_at(uint32_t d, uint32_t features) {
-    return d + uint32_t(W) <= features ? d : features - uint32_t(W);
-  }
-
-  static HEED_NOINLINE void load_columns(const float* const* q, uint32_t d, float scale, float* qt, size_t lanes) {
-    V r[W];
-    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(q[i] + d);
-    S::transpose(r);
-    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(qt + (d + size_t(i)) * lanes, S::mul(r[i], S::set(scale)));
-  }
-
   // Lanes past the last row repeat it: nobody looks at them.
   static HEED_NOINLINE void load_queries(const Group& p) {
     const AttendArgs& g = p.g;
@@ -79,7 +67,7 @@ struct Attend {
       }
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
-        for (uint32_t d = 0; d < dim; d += W) load_columns(q, step_at(d, dim), g.scale, qt, lanes);
+        for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
       } else {
         for (uint32_t d = 0; d < dim; ++d)
           for (uint32_t i = 0; i < uint32_t(W); ++i) qt[d * lanes + i] = q[i][d] * g.scale;
@@ -151,7 +139,15 @@ struct Attend {
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* qt = g.qt;
-    for (size_t d = 0; d < g.head_dim; ++d, qt += N * W) {
+    size_t d = 0;
+    if constexpr (S::kLanes) {
+      for (const float* const end = qt + g.head_dim / W * (W * N * W); qt != end; qt += W * N * W, d += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(k[i] + d);
+        for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
+      }
+    }
+    for (; d < g.head_dim; ++d, qt += N * W) {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
@@ -201,10 +197,11 @@ struct Attend {
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }
-    constexpr int kHalf = few_tiles<W>() ? MR : MR / 2;
+    constexpr int kHalf = few_tiles(W) ? 0 : MR / 2;
     uint32_t i = whole;
     for (; i + kHalf < b.keys; i += MR) odd_score_tile<MR, N>(g, b, i, max);
-    if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
+    if constexpr (kHalf != 0)
+      if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
   }
 
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
@@ -258,11 +255,18 @@ struct Attend {
       if (careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(v[i]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) {
-          const V y = S::fma(x, p[j], acc[i][j]);
-          acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+      if constexpr (S::kLanes && M == W && !Careful) {
+        const V x = S::load(v);
+        for_constants<M>([&](auto i) HEED_LAMBDA {
+          HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::template fma_lane<i>(p[j], x, acc[i][j]);
+        });
+      } else {
+        HEED_UNROLL for (int i = 0; i < M; ++i) {
+          const V x = S::set(v[i]);
+          HEED_UNROLL for (int j = 0; j < N; ++j) {
+            const V y = S::fma(x, p[j], acc[i][j]);
+            acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+          }
         }
       }
     }
@@ -293,15 +297,6 @@ struct Attend {
 
   // ---- out -------------------------------------------------------------------------
 
-  static HEED_NOINLINE void store_columns(const float* ot, size_t lanes, const V& inverse, uint32_t d, float* out,
-                                          ptrdiff_t stride, uint32_t rows) {
-    V r[W];
-    HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::mul(S::load(ot + (d + size_t(i)) * lanes), inverse);
-    S::transpose(r);
-    HEED_UNROLL for (int i = 0; i < W; ++i)
-      if (uint32_t(i) < rows) S::store(out + i * stride + d, r[i]);
-  }
-
   static HEED_NOINLINE void store_outputs(const Group& p) {
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.value_dim;
@@ -311,7 +306,7 @@ struct Attend {
       const float* ot = g.ot + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W)
-          store_columns(ot, lanes, p.sum[j], step_at(d, dim), out, g.out_stride, rows);
+          Columns<S>::to_rows(ot, lanes, p.sum[j], Columns<S>::step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
       alignas(4 * W) float last[W];
@@ -416,15 +411,11 @@ struct Attend {
 
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
-      const uint32_t left = g.rows - row, odd = left % uint32_t(W);
-      if constexpr (kFewRows > 0)
-        if (left <= kFewRows) return AttendFew<Arch>::run(g, row, left);
-      // A few odd rows are cheaper by themselves than in a register of their own.
-      const uint32_t registers = left / uint32_t(W) + (odd > kFewRows ? 1u : 0u);
-      const uint32_t n = kAlwaysWhole ? uint32_t(NV) : tile_size<W>(registers, NV);
-      const uint32_t rows = n * uint32_t(W) < left ? n * uint32_t(W) : left;
-      group(g, row, rows, n);
-      row += rows;
+      const QueryGroup next = next_queries(tiles_of<Arch>(), W, g.rows - row);
+      if constexpr (tiles_of<Arch>().few_rows != 0)
+        if (next.registers == 0) AttendFew<Arch>::run(g, row, next.rows);
+      if (next.registers != 0) group(g, row, next.rows, next.registers);
+      row += next.rows;
     }
   }
 };

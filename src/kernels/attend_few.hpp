@@ -20,7 +20,6 @@ struct AttendFew {
     const AttendArgs& g;
     uint32_t first, count, end;  // end: of the row that sees furthest
     float max[kMost], sum[kMost];
-    uint32_t end_of(uint32_t r) const { return position_limit(g, first + r); }
     float* q(uint32_t r) const { return g.qt + r * g.head_dim; }
     float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
     float* scores(uint32_t r) const {
@@ -29,8 +28,8 @@ struct AttendFew {
     }
     // The part of a block that row r sees.
     KeyBlock part(KeyBlock b, uint32_t r) const {
-      const uint32_t limit = end_of(r);
-      if (limit < b.begin + b.keys) b.keys = limit > b.begin ? limit - b.begin : 0;
+      const uint32_t own = position_limit(g, first + r);
+      if (own < b.begin + b.keys) b.keys = own > b.begin ? own - b.begin : 0;
       return b;
     }
   };
@@ -39,6 +38,22 @@ struct AttendFew {
     alignas(4 * W) float lanes[W];
     S::store(lanes, v);
     return lanes[0];
+  }
+
+  // To each row's scores of W keys, `terms` of its features from d on.
+  template <bool Whole>
+  static HEED_INLINE void add_terms(const Rows& p, const V (&kt)[W], uint32_t d, uint32_t terms, uint32_t i) {
+    const float* q = p.q(0) + d;
+    float* score = p.scores(0) + i;
+    const size_t q_stride = p.g.head_dim, score_stride = size_t(p.scores(1) - p.scores(0));
+    for (uint32_t r = p.count; r != 0; --r, q += q_stride, score += score_stride) {
+      V acc = S::load(score);
+      if (Whole)
+        HEED_UNROLL for (int u = 0; u < W; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
+      else
+        for (uint32_t u = 0; u < terms; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
+      S::store(score, acc);
+    }
   }
 
   // Scores of W keys for all rows; keys past the block or not to be read are replaced as in
@@ -60,29 +75,19 @@ struct AttendFew {
       if (left >= uint32_t(W)) {
         HEED_UNROLL for (int u = 0; u < W; ++u) kt[u] = S::load(k[u] + d);
         S::transpose(kt);
-        for (uint32_t r = 0; r < p.count; ++r) add_terms<true>(kt, p.q(r) + d, W, p.scores(r) + i);
+        add_terms<true>(p, kt, d, W, i);
       } else {
         for (uint32_t f = 0; f < left; ++f) {
           alignas(4 * W) float lanes[W];
           for (int u = 0; u < W; ++u) lanes[u] = k[u][d + f];
           kt[f] = S::load(lanes);
         }
-        for (uint32_t r = 0; r < p.count; ++r) add_terms<false>(kt, p.q(r) + d, left, p.scores(r) + i);
+        add_terms<false>(p, kt, d, left, i);
       }
     }
     if (!bias_from(g, 0)) return;
     for (uint32_t r = 0; r < p.count; ++r)
       S::store(p.scores(r) + i, S::add(S::load(p.scores(r) + i), S::load(bias)));
-  }
-
-  template <bool Whole>
-  static HEED_INLINE void add_terms(const V (&kt)[W], const float* q, uint32_t terms, float* score) {
-    V acc = S::load(score);
-    if (Whole)
-      HEED_UNROLL for (int u = 0; u < W; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
-    else
-      for (uint32_t u = 0; u < terms; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
-    S::store(score, acc);
   }
 
   static HEED_NOINLINE void score_block(const Rows& p, const KeyBlock& b) {

@@ -2,9 +2,12 @@
 //
 // Lanes are output features. A tile holds MR rows x NV registers of accumulators; rows of a
 // are read where they lie (one broadcast each), weights come as panels of 16 features.
+// Rows of a panel are prefetched where the arch asks for it: weights of a large module come
+// from beyond the second cache, and the first rows would wait for them (avx2: 6 % at minilm).
 // The sum runs in index order, one chain of fma per 256 terms, so that an element of c does
 // not depend on the arch, the tile, or which other rows and features are computed with it.
 #pragma once
+#include "core/choice.hpp"
 #include "core/table.hpp"
 #include "kernels/simd.hpp"
 
@@ -16,12 +19,16 @@ struct Project {
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
 
+  // A tile's registers lie in one panel, or are one panel each.
+  static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
+  static constexpr size_t panel_stride(size_t depth) { return W == int(kPanel) ? depth * kPanel : size_t(W); }
+
   struct Tile {
     const float* a[MR];
-    float* c[MR];
-    const float* b[NV];     // first row of each register's part of a panel
-    const float* bias[NV];  // nullptr: 0
-    ptrdiff_t column[NV];   // where in c its features go
+    float* c[MR];       // where the first register's features go
+    const float* b;     // its weights; those of the next are b_stride further
+    size_t b_stride;
+    const float* bias;  // nullptr: 0
   };
 
   // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
@@ -30,16 +37,29 @@ struct Project {
   static HEED_NOINLINE void chain(const Tile& t, size_t k0, size_t k1) {
     V acc[M][N];
     HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const V start = k0 == 0 && t.bias[j] ? S::load(t.bias[j]) : S::set(0.0f);
+      const V start = k0 == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    const float* a[M];
-    const float* b[N];
+    const size_t b_stride = W == int(kPanel) ? t.b_stride : size_t(W);
+    const float *a[M], *b = t.b + k0 * kPanel;
     HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i];
-    HEED_UNROLL for (int j = 0; j < N; ++j) b[j] = t.b[j];
-    for (size_t k = k0; k < k1; ++k) {
+    size_t k = k0;
+    if constexpr (S::kLanes) {
+      for (const float* const end = b + (k1 - k0) / W * (W * kPanel); b != end; b += W * kPanel, k += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
+        for_constants<W>([&](auto lane) HEED_LAMBDA {
+          fma_lane_step<lane, S>(x, b + size_t(lane) * kPanel, b_stride, acc);
+        });
+      }
+    }
+    for (; k < k1; ++k, b += kPanel) {
       V w[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b[j] + k * kPanel);
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b + size_t(j) * b_stride);
+      if constexpr (Arch::prefetch_rows != 0) {
+        HEED_UNROLL for (int j = 0; j < (W == int(kPanel) ? N : 1); ++j)
+          __builtin_prefetch(b + size_t(j) * b_stride + Arch::prefetch_rows * kPanel);
+      }
       HEED_UNROLL for (int i = 0; i < M; ++i) {
         const V x = S::set(a[i][k]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
@@ -48,7 +68,7 @@ struct Project {
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
-        float* c = t.c[i] + t.column[j];
+        float* c = t.c[i] + j * W;
         S::store(c, k0 == 0 ? sum.of[i][j] : S::add(S::load(c), sum.of[i][j]));
       }
     }
@@ -74,60 +94,57 @@ struct Project {
   // Without SIMD single features are few: their rows go one by one.
   static constexpr int most_rows(int registers) { return W == 1 && registers == 1 ? 1 : MR; }
 
-  // The next `want` rows that count; *row moves past them.
-  static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, uint32_t* row, uint32_t want) {
+  // The next `want` rows that count, from feature `column` of c on; *row moves past them.
+  static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t* row, uint32_t want) {
     for (uint32_t n = 0; n < want; ++*row) {
       if (g.visible && !g.visible[*row]) continue;
       t.a[n] = g.a + ptrdiff_t(*row) * g.a_stride;
-      t.c[n++] = g.c + ptrdiff_t(*row) * g.c_stride;
+      t.c[n++] = g.c + ptrdiff_t(*row) * g.c_stride + column;
     }
   }
 
   // Where a register holds features beside [first, last), the tile goes to a scratch and
-  // what belongs to c is copied.
-  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t v, uint32_t rows, uint32_t n) {
+  // what belongs to c is copied. In a size build edges go register by register: less stack.
+  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t feature, uint32_t rows, uint32_t n) {
     alignas(4 * W) float scratch[MR][kEdgeVectors * W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    ptrdiff_t column[NV];
-    for (uint32_t j = 0; j < n; ++j) {
-      column[j] = t.column[j];
-      t.column[j] = ptrdiff_t(j * uint32_t(W));
-    }
     tile(t, g.depth, rows, n);
-    for (uint32_t j = 0; j < n; ++j) t.column[j] = column[j];
-    const size_t begin = v * W < g.first ? g.first - v * W : 0;
-    const size_t end = (v + n) * W > g.last ? g.last - v * W : n * size_t(W);
+    const size_t begin = feature < g.first ? g.first - feature : 0;
+    const size_t end = feature + n * W > g.last ? g.last - feature : n * size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
-      for (size_t j = begin; j < end; ++j) c[i][v * W + j - g.first] = scratch[i][j];
+      for (size_t j = begin; j < end; ++j) c[i][j] = scratch[i][j];
   }
 
-  // In a size build edges go register by register, which takes less stack.
-  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
-  static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t v, uint32_t n) {
-    return W == 1 || (v * W >= g.first && (v + n) * W <= g.last);
+  static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t feature, uint32_t n) {
+    return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
 
-  // Registers [v, v + n) of W features each, all rows.
-  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t v, uint32_t rows, uint32_t n) {
+  // n registers of W features each, from `feature` on, all rows.
+  static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
     Tile t;
-    for (uint32_t j = 0; j < n; ++j) {
-      const size_t f = (v + j) * W;
-      t.b[j] = g.panels + f / kPanel * kPanel * g.depth + f % kPanel;
-      t.bias[j] = g.bias ? g.bias + f : nullptr;
-      t.column[j] = ptrdiff_t(f) - ptrdiff_t(g.first);
-    }
-    const bool whole = is_whole(g, v, n);
+    t.b = g.panels + feature / kPanel * kPanel * g.depth + feature % kPanel;
+    t.b_stride = panel_stride(g.depth);
+    t.bias = g.bias ? g.bias + feature : nullptr;
+    const bool whole = is_whole(g, feature, n);
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t m = tile_size<W>(left, uint32_t(most_rows(int(n))));
-      gather(g, t, &row, m);
+      const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), W);
+      gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, m);
       if (whole) tile(t, g.depth, m, n);
-      else edge_tile(g, t, v, m, n);
+      else edge_tile(g, t, feature, m, n);
       left -= m;
     }
+  }
+
+  // How many registers the tile at v takes: not beyond its panel, where panels hold several.
+  static uint32_t registers_in_panel(uint32_t v, uint32_t end) {
+    if (W == int(kPanel)) return tile_size(end - v, NV, W);
+    const uint32_t left = NV - v % uint32_t(NV);
+    return tile_size(end - v < left ? end - v : left, NV, W);
   }
 
   static void run(const ProjectArgs& g) {
@@ -139,9 +156,9 @@ struct Project {
     if (rows == 0) return;
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
-      uint32_t n = tile_size<W>(end - v, NV);
-      if (kForSize && !is_whole(g, v, n)) n = 1;
-      columns(g, v, rows, n);
+      uint32_t n = registers_in_panel(v, end);
+      if (kForSize && !is_whole(g, size_t(v) * W, n)) n = 1;
+      columns(g, size_t(v) * W, rows, n);
       v += n;
     }
   }

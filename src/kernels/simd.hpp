@@ -14,6 +14,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include "core/choice.hpp"
 #include "core/features.hpp"
 #if !defined(HEED_NO_XSIMD)
 #include <xsimd/xsimd.hpp>
@@ -26,6 +28,7 @@
 
 #define HEED_INLINE inline __attribute__((always_inline))
 #define HEED_NOINLINE __attribute__((noinline))
+#define HEED_LAMBDA __attribute__((always_inline))
 #define HEED_UNROLL _Pragma("GCC unroll 32")
 #if defined(__OPTIMIZE_SIZE__)
 #define HEED_INLINE_IF_FAST HEED_NOINLINE
@@ -111,6 +114,15 @@ struct Simd {
   // The low 9 bits of a become sign and exponent.
   static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
   static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
+
+  // Where one lane of a register can be a factor, W scalars are best loaded at once.
+#if defined(__aarch64__)
+  static constexpr bool kLanes = !kForSize;  // four times the code
+  template <int L>
+  static HEED_INLINE V fma_lane(V a, V b, V c) { return V(vfmaq_laneq_f32(c.data, a.data, b.data, L)); }
+#else
+  static constexpr bool kLanes = false;
+#endif
 };
 
 #else
@@ -123,6 +135,7 @@ template <class Arch>
 struct ScalarSimd {
   using V = float;
   static constexpr int W = 1;
+  static constexpr bool kLanes = false;
   static HEED_INLINE V load(const float* p) { return *p; }
   static HEED_INLINE void store(float* p, V v) { *p = v; }
   static HEED_INLINE V set(float x) { return x; }
@@ -153,7 +166,7 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
-// Accumulators as the loops after the sum read them: the same registers, but in a small build a
+// Accumulators as the loops after the sum read them: the same registers, but in a size build a
 // copy in memory, so that those loops need not be unrolled.
 template <class V, int M, int N>
 struct Sums {
@@ -167,20 +180,33 @@ struct Sums {
 // The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
 // tile costs a whole one, but only 1 without, and where code size counts more.
 template <int W>
-constexpr bool few_tiles() {
-  return W == 1 || kForSize;
+constexpr int smaller_tile(int size) { return few_tiles(W) ? 1 : size - 1; }
+
+// f(0), f(1) ... f(N - 1), each argument a constant of the compiler; f should be HEED_LAMBDA.
+template <class F, int... I>
+static HEED_INLINE void for_constants(std::integer_sequence<int, I...>, F f) {
+  (f(std::integral_constant<int, I>()), ...);
 }
-template <int W>
-constexpr int smaller_tile(int size) {
-  return few_tiles<W>() ? 1 : size - 1;
+template <int N, class F>
+static HEED_INLINE void for_constants(F f) {
+  for_constants(std::make_integer_sequence<int, N>(), f);
 }
 
-// How much of `left` the next tile takes. The last two share what is left: after 6 rows a
-// single one would have the registers nearly to itself.
-template <int W>
-constexpr uint32_t tile_size(uint32_t left, uint32_t most) {
-  if (left >= most) return few_tiles<W>() || left == most || left >= 2 * most ? most : (left + 1) / 2;
-  return few_tiles<W>() ? 1 : left;
+// One step of a tile: acc[i][j] += lane L of x[i] * row j at b, loaded in pairs, which some
+// CPUs can do in one instruction.
+template <int L, class S, int M, int N>
+static HEED_INLINE void fma_lane_step(const typename S::V (&x)[M], const float* b, size_t b_stride,
+                                      typename S::V (&acc)[M][N]) {
+  HEED_UNROLL for (int j = 0; j < N; j += 2) {
+    constexpr int kOne = N % 2;
+    typename S::V w[2];
+    w[0] = S::load(b + size_t(j) * b_stride);
+    if (!kOne || j + 1 < N) w[1] = S::load(b + size_t(j + 1) * b_stride);
+    HEED_UNROLL for (int u = 0; u < 2; ++u)
+      if (!kOne || j + u < N)
+        HEED_UNROLL for (int i = 0; i < M; ++i)
+          acc[i][j + u] = S::template fma_lane<L>(w[u], x[i], acc[i][j + u]);
+  }
 }
 
 }  // namespace heed

@@ -62,6 +62,11 @@ struct Small {
     }
   }
 
+  static HEED_NOINLINE void project_three(const float* x, ptrdiff_t x_stride, size_t rows, size_t depth,
+                                          const Matrix (&m)[3], size_t features, ptrdiff_t to_stride) {
+    project<3, true>(x, x_stride, rows, depth, m, features, to_stride);
+  }
+
   static HEED_NOINLINE void project_one(const float* x, ptrdiff_t x_stride, size_t rows, size_t depth, Matrix m,
                                         size_t features, ptrdiff_t to_stride) {
     project<1, true>(x, x_stride, rows, depth, {m}, features, to_stride);
@@ -232,7 +237,7 @@ struct Small {
   static void run(const SmallArgs& g) {
     const Matrix q = {g.q_panels, g.q_bias, g.q}, k = {g.k_panels, g.k_bias, g.k}, v = {g.v_panels, g.v_bias, g.v};
     if (g.query == g.key && g.key == g.value) {
-      project<3, true>(g.query, g.query_stride, g.rows, g.embed_dim, {q, k, v}, g.embed_dim, g.stride);
+      project_three(g.query, g.query_stride, g.rows, g.embed_dim, {q, k, v}, g.embed_dim, g.stride);
     } else {
       project_one(g.query, g.query_stride, g.rows, g.embed_dim, q, g.embed_dim, g.stride);
       project_one(g.key, g.key_stride, g.keys, g.kdim, k, g.embed_dim, g.stride);

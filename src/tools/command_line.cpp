@@ -111,8 +111,32 @@ CLI::App* add_plan(CLI::App& app, PlanOptions& o) {
   plan->add_flag("--batch-first", o.config.batch_first, "N comes first");
   plan->add_option("--slices", o.config.slices, "Threads of a call at most (default: 1)")->type_name("N");
   plan->add_option("--isa", o.isa, "Arch to run on, see heed info")->type_name("NAME");
+  plan->add_flag("--explain", o.explain, "Which kernels will run, and why");
   plan->add_flag("--json", o.json, "As JSON");
   return plan;
+}
+
+CLI::App* add_bench(CLI::App& app, BenchOptions& o) {
+  CLI::App* bench = app.add_subcommand("bench", "How long a call takes, on random numbers");
+  const auto positive = CLI::Range(1u, 4294967295u).description("");
+  bench->add_option("--embed-dim", o.embed_dim, "E, features of query and output")->required()->type_name("E");
+  bench->add_option("--num-heads", o.num_heads, "H, a divisor of E")->required()->type_name("H");
+  bench->add_option("--query", o.query, "L, queries")->required()->check(positive)->type_name("L");
+  bench->add_option("--key", o.key, "S, keys (default: L)")->check(positive)->type_name("S");
+  bench->add_option("--batch", o.batch, "N (default: 1)")->check(positive)->type_name("N");
+  bench->add_flag("--causal", o.causal, "Query i sees keys up to i + S - L");
+  add_choice<NeedWeights>(*bench, "--need-weights", o.need_weights,
+                          {{"average", NeedWeights::average}, {"per-head", NeedWeights::per_head}},
+                          "Compute attention weights, too");
+  bench->add_option("--threads", o.threads, "Threads (default: 1)")
+      ->check(CLI::Range(1u, 1024u).description(""))
+      ->type_name("N");
+  bench->add_option("--isa", o.isa, "Arch to run on, see heed info")->type_name("NAME");
+  bench->add_option("--seconds", o.seconds, "How long to measure (default: 1)")
+      ->check(CLI::Range(0.0, 3600.0).description(""))
+      ->type_name("T");
+  bench->add_flag("--json", o.json, "As JSON");
+  return bench;
 }
 
 CLI::App* add_compare(CLI::App& app, CompareOptions& o) {
@@ -125,29 +149,74 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& o) {
   return compare;
 }
 
+// The packed bytes are the same for every target; what is checked is the name.
+constexpr const char* kTargets[] = {"any",          "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55",
+                                    "raspi3b-bare", "rpi2-32",   "rpi3",      "rpi4",       "rpi5"};
+
+CLI::App* add_pack(CLI::App& app, PackOptions& o) {
+  CLI::App* pack =
+      app.add_subcommand("pack", "Weights for a device, which reads them in place: from flash, without a copy");
+  pack->add_option("FILE", o.weights, "Weights of the module, a state_dict")->required()->type_name("FILE.safetensors");
+  pack->add_option("--num-heads", o.num_heads, "Heads; the file does not say")->required()->type_name("H");
+  pack->add_option("--prefix", o.prefix, "What stands before in_proj_weight, such as self_attn. (default: found)")
+      ->type_name("TEXT");
+  std::vector<std::pair<std::string, std::string>> targets;
+  for (const char* name : kTargets) targets.push_back({name, name});
+  add_choice<std::string>(
+      *pack, "--target", o.target, targets,
+      "The board (default: any). Its name goes into the header; the packed bytes are the same on all");
+  pack->add_option("--header", o.header, "As a C header, to be compiled in")->type_name("NAME.h");
+  pack->add_option("--output", o.output, "As a file, see docs/blob.md")->type_name("NAME.heed");
+  return pack;
+}
+
+void check_pack(const PackOptions& o) {
+  if (o.header.empty() == o.output.empty()) throw CLI::ValidationError("pack", "needs either --header or --output");
+}
+
+CLI::App* add_unpack(CLI::App& app, UnpackOptions& o) {
+  CLI::App* unpack = app.add_subcommand("unpack", "The state_dict that heed pack took, bit for bit");
+  unpack->add_option("FILE", o.input, "What heed pack --output wrote")->required()->type_name("FILE.heed");
+  unpack->add_option("--output", o.output, "The state_dict, under PyTorch's names")
+      ->required()
+      ->type_name("OUT.safetensors");
+  unpack->add_option("--prefix", o.prefix, "What to put before each name, such as self_attn.")->type_name("TEXT");
+  return unpack;
+}
+
 struct Options {
   DemoOptions demo;
   RunOptions run;
   PlanOptions plan;
+  BenchOptions bench;
   CompareOptions compare;
+  PackOptions pack;
+  UnpackOptions unpack;
 };
 
 void parse_and_run(CLI::App& app, Options& o, int argc, char** argv) {
   const CLI::App* on_demo = add_demo(app, o.demo);
   const CLI::App* on_run = add_run(app, o.run);
   const CLI::App* on_plan = add_plan(app, o.plan);
+  const CLI::App* on_bench = add_bench(app, o.bench);
   const CLI::App* on_info = app.add_subcommand("info", "The archs in this build and on this CPU");
   const CLI::App* on_compare = add_compare(app, o.compare);
+  const CLI::App* on_pack = add_pack(app, o.pack);
+  const CLI::App* on_unpack = add_unpack(app, o.unpack);
   if (argc < 2) throw CLI::CallForHelp();
   app.parse(argc, argv);
   if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
   if (on_run->parsed()) check_run(o.run);
+  if (on_pack->parsed()) check_pack(o.pack);
 
   if (on_demo->parsed()) demo(o.demo);
   if (on_run->parsed()) run(o.run);
   if (on_plan->parsed()) plan(o.plan);
+  if (on_bench->parsed()) bench(o.bench);
   if (on_info->parsed()) info();
   if (on_compare->parsed()) compare(o.compare);
+  if (on_pack->parsed()) pack(o.pack);
+  if (on_unpack->parsed()) unpack(o.unpack);
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ struct PlanOptions {
   heed_config config = heed_config_default(0, 0);
   std::optional<std::string> isa;
   bool no_bias = false;
+  bool explain = false;
+  bool json = false;
+};
+
+struct BenchOptions {
+  std::uint32_t embed_dim = 0, num_heads = 0, batch = 1, query = 0, key = 0, threads = 1;  // key 0: query
+  bool causal = false;
+  NeedWeights need_weights = NeedWeights::none;
+  std::optional<std::string> isa;
+  double seconds = 1.0;
   bool json = false;
 };
 
@@ -44,12 +54,27 @@ struct CompareOptions {
   std::optional<double> tolerance;
 };
 
+struct PackOptions {
+  std::string weights;
+  std::optional<std::string> prefix;
+  std::uint32_t num_heads = 0;
+  std::string target = "any";
+  std::string header, output;  // one of them
+};
+
+struct UnpackOptions {
+  std::string input, output, prefix;
+};
+
 // Each throws Failure for bad input.
 void demo(const DemoOptions& options);
 void run(const RunOptions& options);
 void plan(const PlanOptions& options);
+void bench(const BenchOptions& options);
 void info();
 void compare(const CompareOptions& options);
+void pack(const PackOptions& options);
+void unpack(const UnpackOptions& options);
 
 // Parses and runs; the exit code is 0, or 2 for wrong usage.
 int command_line(int argc, char** argv);

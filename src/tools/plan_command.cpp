@@ -1,10 +1,12 @@
 // plan_command.cpp - heed plan: how many bytes a configuration takes, and where each lies.
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "heed/heed.hpp"
+#include "tools/explain.hpp"
 #include "tools/failure.hpp"
 #include "tools/memory.hpp"
 #include "tools/options.hpp"
@@ -33,6 +35,7 @@ struct Report {
   WorkspaceLayout workspace;
   std::string isa;
   uint64_t weights_bytes = 0, workspace_bytes = 0;
+  Reasons reasons;
   Map weights, shared, slice;  // offsets of `slice` count from the beginning of a slice
 };
 
@@ -44,7 +47,7 @@ Map weights_map(const WeightsLayout& w) {
   // clang-format on
 }
 
-Report report(const heed_config& c) {
+Report report(const heed_config& c, bool explained) {
   const AlignedBytes memory(HEED_PLAN_BYTES, "plan");
   const heed_plan* plan = nullptr;
   heed_error error;
@@ -52,6 +55,7 @@ Report report(const heed_config& c) {
   Report r;
   r.geometry = geometry(c);
   r.isa = heed_plan_isa(plan);
+  if (explained) r.reasons = explain(*plan, slices_for(c, kMaxSlices));
   r.weights_bytes = heed_weights_bytes(&c);
   r.workspace_bytes = heed_workspace_bytes(&c);
   r.weights = weights_map(weights_layout(r.geometry));
@@ -99,6 +103,7 @@ void print_json(const Report& r) {
                          {"offset", r.workspace.slices},
                          {"bytes", r.workspace.slice_bytes},
                          {"regions", as_json(r.slice)}}}};
+  for (const Reason& reason : r.reasons) json["explain"].push_back({{"about", reason.about}, {"why", reason.text}});
   std::printf("%s\n", json.dump(2).c_str());
 }
 
@@ -107,6 +112,20 @@ void print_map(const char* title, const Map& map) {
   for (const Region& r : map)
     std::printf("  %-16s %14llu %14llu\n", r.name.c_str(), static_cast<unsigned long long>(r.offset),
                 static_cast<unsigned long long>(r.bytes));
+}
+
+// Words up to column 100.
+void print_reason(const Reason& reason) {
+  constexpr std::size_t kIndent = 16, kColumns = 100;
+  std::string line = reason.about;
+  line.resize(kIndent, ' ');
+  std::istringstream words(reason.text);
+  for (std::string word; words >> word; line += ' ' + word) {
+    if (line.size() + word.size() < kColumns - 2) continue;
+    std::printf("  %s\n", line.c_str());
+    line.assign(kIndent, ' ');
+  }
+  std::printf("  %s\n", line.c_str());
 }
 
 void print_text(const Report& r) {
@@ -127,6 +146,8 @@ void print_text(const Report& r) {
                        g.slices * r.workspace.slice_bytes});
   print_map("workspace", workspace);
   print_map("slice", r.slice);
+  if (!r.reasons.empty()) std::printf("\nwhat a call of the largest size does, for each of its batch entries\n");
+  for (const Reason& reason : r.reasons) print_reason(reason);
 }
 
 }  // namespace
@@ -135,7 +156,7 @@ void plan(const PlanOptions& o) {
   heed_config config = o.config;
   config.bias = !o.no_bias;
   config.isa = o.isa ? o.isa->c_str() : nullptr;
-  const Report r = report(config);
+  const Report r = report(config, o.explain);
   o.json ? print_json(r) : print_text(r);
 }
 

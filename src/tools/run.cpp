@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <string>
 
-#include "heed/heed.hpp"
+#include "heed/threads.hpp"
 #include "tools/failure.hpp"
 #include "tools/inputs.hpp"
 #include "tools/memory.hpp"
@@ -10,7 +10,6 @@
 #include "tools/options.hpp"
 #include "tools/outputs.hpp"
 #include "tools/progress.hpp"
-#include "tools/thread_pool.hpp"
 
 namespace heed::tool {
 namespace {
@@ -26,7 +25,7 @@ heed_config configuration(const RunOptions& o, const Module& module, const Input
   c.max_batch = in.batch();
   c.max_query = in.queries() ? in.queries() : 1;  // a plan for no query at all is unsound
   c.max_key = in.keys() ? in.keys() : 1;
-  c.slices = o.threads;
+  c.slices = slices_for(c, o.threads);
   c.isa = o.isa ? o.isa->c_str() : nullptr;
   return c;
 }
@@ -90,8 +89,9 @@ void forward(const heed_plan* plan, const heed_config& c, const Module& module, 
   if (heed_weights_pack(plan, &module.state_dict, weights.data(), weights.size(), &error) != HEED_OK)
     refuse(module.path, ": ", error.message);
   const AlignedBytes workspace(heed_workspace_bytes(&c), "workspace");
-  ThreadPool pool(c.slices);
-  call.parallel_for = ThreadPool::run;
+  ThreadPool pool;
+  if (!pool.init(c.slices, error)) refuse(error.message);
+  call.parallel_for = ThreadPool::parallel_for;
   call.parallel_context = &pool;
   const Progress progress;
   const heed_status status = heed_forward(plan, weights.data(), &call, workspace.data(), workspace.size(), &error);

@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <cstdio>
+#if CONSUME_THREADS
+#include <heed/threads.hpp>
+#endif
 #if CONSUME_IO
 #include <heed/io.hpp>
 #endif
 
-constexpr auto config = heed::Config(4, 2).bias(false).batch_first().max_query(3);
+constexpr auto config = heed::Config(4, 2).bias(false).batch_first().max_query(3).slices(2);
 static heed::Arena<heed::weights_bytes(config)> weights;
 static heed::Arena<heed::workspace_bytes(config)> workspace;
 
@@ -23,6 +26,15 @@ int main() {
   heed::Call call;
   call.query = heed::tensor(x, {1, 3, 4});
   call.output = heed::tensor(y, {1, 3, 4});
+#if CONSUME_THREADS
+  heed::ThreadPool pool;
+  if (!pool.init(2, error)) {
+    std::printf("%s\n", error.message);
+    return 1;
+  }
+  call.parallel_for = heed::ThreadPool::parallel_for;
+  call.parallel_context = &pool;
+#endif
   if (!attention.init(config, s, weights, error) || !attention.forward(call, workspace, error)) {
     std::printf("%s\n", error.message);
     return 1;

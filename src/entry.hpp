@@ -1,0 +1,43 @@
+// entry.hpp - one batch entry of a job, as its slices see it.
+#pragma once
+#include "job.hpp"
+
+namespace heed {
+
+struct Entry {
+  const Job& job;
+  const Geometry& g;
+  const WorkspaceLayout& w;
+  uint32_t n;                          // which
+  uint32_t slots, positions;           // as in AttendArgs
+  const uint8_t* visible = nullptr;    // per position
+  const float* position_bias = nullptr;
+  uint32_t first_group = 0, groups = 0;  // of the turn, when slices share tokens
+
+  Entry(const Job& j, uint32_t entry)
+      : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
+        positions(slots + j.keys) {}
+
+  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
+  unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
+  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
+  float* heads_row(uint32_t row) const {
+    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
+  }
+  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
+  uint32_t slices() const { return kWithSlices ? g.slices : 1; }
+  bool projects() const { return !kWithSdpa || g.projects(); }
+  // Slice i's part of n units: n * i / slices, without 64-bit division.
+  uint32_t part(uint32_t n_units, uint32_t i) const {
+    return n_units / slices() * i + n_units % slices() * i / slices();
+  }
+};
+
+// positions.cpp: which keys are there, and what is added to their scores.
+void find_positions(Entry& e);
+
+// small.cpp: whole entries of modules that are small, where nothing is masked.
+bool is_small(const Job& job);
+void run_small(const Entry& e);
+
+}  // namespace heed

@@ -1,0 +1,73 @@
+// positions.cpp - which keys of a batch entry are there at all, and what is added to their scores.
+#include "entry.hpp"
+
+namespace heed {
+
+namespace {
+
+// How many keys query `row` may see by causality alone.
+uint32_t causal_keys(const Job& job, uint32_t row) {
+  const int64_t limit = kWithCausal && job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
+  return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
+}
+
+float padding_term(const Job& job, uint32_t n, uint32_t key) {
+  const ptrdiff_t at = ptrdiff_t(n) * job.padding.row_stride + ptrdiff_t(key) * job.padding.key_stride;
+  if (job.padding.is_float) return static_cast<const float*>(job.padding.data)[at];
+  return static_cast<const uint8_t*>(job.padding.data)[at] ? -__builtin_inff() : 0.0f;
+}
+
+bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_t key) {
+  const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
+                       ptrdiff_t(row) * job.mask.row_stride + ptrdiff_t(key) * job.mask.key_stride;
+  if (job.mask.is_float) return static_cast<const float*>(job.mask.data)[at] == -__builtin_inff();
+  return (static_cast<const uint8_t*>(job.mask.data)[at] != 0) == job.mask.hides;
+}
+
+// Keys that attn_mask hides from every query are as good as padded: finds them. The last
+// query of a causal mask sees everything, so looking upwards usually ends after one row.
+void find_masked_columns(const Entry& e, uint8_t* seen, uint32_t keys) {
+  const Job& job = e.job;
+  const uint32_t heads = job.mask_head != 0 ? e.g.num_heads : 1;
+  for (uint32_t j = 0; j < keys; ++j) seen[j] = 0;
+  uint32_t unseen = keys;
+  for (uint32_t h = 0; h < heads && unseen; ++h) {
+    for (uint32_t row = job.queries; row-- > 0 && unseen;) {
+      const uint32_t limit = causal_keys(job, row) < keys ? causal_keys(job, row) : keys;
+      for (uint32_t j = 0; j < limit; ++j) {
+        if (seen[j] || mask_hides(job, e.n, h, row, j)) continue;
+        seen[j] = 1;
+        --unseen;
+      }
+      if (job.mask.row_stride == 0 && !job.causal) break;  // all rows alike
+    }
+  }
+}
+
+}  // namespace
+
+void find_positions(Entry& e) {
+  const Job& job = e.job;
+  const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
+  e.positions = e.slots + keys;
+  if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
+  uint8_t* visible = job.workspace + e.w.visible;
+  float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
+  for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;
+  if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
+  if (job.padding.data) {
+    for (uint32_t j = 0; j < e.positions; ++j) {
+      const float term = j < e.slots ? 0.0f : padding_term(job, e.n, j - e.slots);
+      if (term == -__builtin_inff()) visible[j] = 0;
+      const float scaled = term * kLog2e;
+      bias[j] = scaled < -__FLT_MAX__ ? -__FLT_MAX__ : scaled;  // finite stays finite; NaN stays
+    }
+    if (job.padding.is_float) e.position_bias = bias;
+  }
+  // Positions at the end that nobody sees do not exist.
+  while (e.positions > 0 && !visible[e.positions - 1]) --e.positions;
+  for (uint32_t j = 0; j < e.positions && !e.visible; ++j)
+    if (!visible[j]) e.visible = visible;
+}
+
+}  // namespace heed

@@ -1,0 +1,76 @@
+// What core/choice.hpp decides is what calls do.
+#include "catch.hpp"
+#include "core/choice.hpp"
+#include "plan.hpp"
+#include "random_problem.hpp"
+
+using namespace heed_test;
+
+namespace {
+
+void count_steps(void* steps, uint32_t count, heed_task task, void* argument) {
+  ++*static_cast<uint32_t*>(steps);
+  for (uint32_t i = 0; i < count; ++i) task(argument, i);
+}
+
+uint32_t expected_steps(const heed::Geometry& g, bool average) {
+  if (heed::split_heads(g, average)) return 2;
+  return (g.groups() + g.slices - 1) / g.slices * 2 + 1;
+}
+
+}  // namespace
+
+TEST_CASE("slices have heads of their own exactly where split_heads says so", "[choice]") {
+  Random random(91);
+  for (uint32_t heads = 1; heads <= 12; ++heads) {
+    for (uint32_t slices = 2; slices <= 13; ++slices) {
+      for (bool average : {false, true}) {
+        Problem p;
+        p.H = heads;
+        p.E = p.kdim = p.vdim = heads;
+        p.L = p.S = 3;
+        p.need_weights = true;
+        p.average = average;
+        fill_random(p, random);
+        uint32_t steps = 0;
+        Options o("scalar");
+        o.slices = slices;
+        o.parallel_for = count_steps;
+        o.context = &steps;
+        Runner r(p, o);
+        REQUIRE(r.go() == HEED_OK);
+        CAPTURE(heads, slices, average);
+        CHECK(steps == expected_steps(r.plan->geometry, average));
+      }
+    }
+  }
+}
+
+TEST_CASE("groups of queries fill a block and no more registers than a tile has", "[choice]") {
+  Random random(92);
+  Problem p;
+  fill_random(p, random);
+  for (const std::string& arch : usable_archs()) {
+    Runner r(p, Options(arch));
+    REQUIRE(heed_plan_init(&r.config, r.plan_memory->data(), HEED_PLAN_BYTES, &r.plan, &r.error) == HEED_OK);
+    const heed::KernelTable& kernels = *r.plan->kernels;
+    CAPTURE(arch);
+    CHECK((kernels.tiles.attend_registers == 0) == is_reference_path(arch));
+    if (is_reference_path(arch)) continue;
+    for (uint32_t rows = 1; rows <= heed::kQueryBlock; ++rows) {
+      uint32_t done = 0, alone = 0;
+      while (done < rows) {
+        const heed::QueryGroup q = heed::next_queries(kernels.tiles, kernels.lanes, rows - done);
+        CAPTURE(rows, done);
+        REQUIRE(q.rows > 0);
+        CHECK(q.registers <= kernels.tiles.attend_registers);
+        CHECK(q.rows <= (q.registers ? q.registers * kernels.lanes : kernels.tiles.few_rows));
+        CHECK((q.registers == 0 || q.rows > (q.registers - 1) * kernels.lanes));
+        alone += q.registers == 0 ? q.rows : 0;
+        done += q.rows;
+      }
+      CHECK(done == rows);
+      CHECK(alone <= kernels.tiles.few_rows);
+    }
+  }
+}

@@ -21,8 +21,8 @@ heed_status check_format(const WeightsHeader& h, heed_error* error) {
     return refuse(error, HEED_ERROR_WEIGHTS, "these are no packed weights: they do not begin with \"heed\"");
   if (h.version != kWeightsVersion || h.panel != kPanel)
     return refuse(error, HEED_ERROR_WEIGHTS,
-                  "packed weights should have version % and panels of %, but version % and panels of % came", kWeightsVersion,
-                  kPanel, h.version, h.panel);
+                  "packed weights should have version % and panels of %, but version % and panels of % came",
+                  kWeightsVersion, kPanel, h.version, h.panel);
   if (!canonical(h)) return refuse(error, HEED_ERROR_WEIGHTS, "the header of the packed weights is damaged");
   return HEED_OK;
 }
@@ -32,10 +32,8 @@ heed_status check_format(const WeightsHeader& h, heed_error* error) {
 
 heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* config, heed_error* error) {
   using namespace heed;
-  if (!weights || !config)
-    return refuse_null(error, !weights ? "weights" : "config");
-  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0)
-    return refuse_alignment(error, "weights");
+  if (!weights || !config) return refuse_null(error, !weights ? "weights" : "config");
+  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "weights");
   if (bytes < kWeightsHeaderBytes)
     return refuse(error, HEED_ERROR_WEIGHTS, "packed weights begin with a header of 64 bytes, but % came", bytes);
   WeightsHeader h;
@@ -56,7 +54,8 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   const uint64_t want = weights_layout(geometry(c)).bytes;
   if (h.bytes != want || bytes != want)
     return refuse(error, HEED_ERROR_WEIGHTS,
-                  "packed weights for this configuration have % bytes, but their header says % and % came", want, h.bytes, bytes);
+                  "packed weights for this configuration have % bytes, but their header says % and % came", want,
+                  h.bytes, bytes);
   c.max_query = 0;
   *config = c;
   return succeed(error);

@@ -24,7 +24,8 @@ struct Tiles {
 
 template <class Arch>
 static constexpr Tiles tiles_of() {
-  return {Arch::project_rows, Arch::project_vectors, Arch::attend_rows, Arch::attend_vectors, kForSize ? 0 : Arch::few_rows};
+  return {Arch::project_rows, Arch::project_vectors, Arch::attend_rows, Arch::attend_vectors,
+          kForSize ? 0 : Arch::few_rows};
 }
 
 // The next queries of a block that attention does together; registers == 0: a few odd ones.

@@ -18,6 +18,7 @@
 #include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
+#include "kernels/rolled.hpp"
 
 namespace heed {
 
@@ -44,15 +45,6 @@ struct Attend {
     }
   };
 
-  // The compiled size for a run-time number of registers.
-  template <int N = NV, class F>
-  static HEED_INLINE void with_registers(uint32_t n, F f) {
-    if constexpr (N > 1 && !kAlwaysWhole) {
-      if (n < uint32_t(N)) return with_registers<smaller_tile<W>(N)>(n, f);
-    }
-    f(std::integral_constant<int, N>());
-  }
-
   // ---- q^T -------------------------------------------------------------------------
 
   // Lanes past the last row repeat it: nobody looks at them.
@@ -61,10 +53,8 @@ struct Attend {
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
       const float* q[W];
-      for (uint32_t i = 0; i < uint32_t(W); ++i) {
-        const uint32_t lane = j * uint32_t(W) + i;
-        q[i] = g.q + ptrdiff_t(p.row + (lane < p.rows ? lane : p.rows - 1)) * g.q_stride;
-      }
+      for (uint32_t i = j * uint32_t(W); i < (j + 1) * uint32_t(W); ++i)
+        q[i % W] = g.q + ptrdiff_t(p.row + (i < p.rows ? i : p.rows - 1)) * g.q_stride;
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
@@ -83,8 +73,8 @@ struct Attend {
   }
 
   // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes).
-  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position,
-                                            uint32_t keys, float* terms) {
+  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys,
+                                            float* terms) {
     const uint32_t rows = p.rows_of(j);
     for (uint32_t i = 0; i < uint32_t(W); ++i)
       for (uint32_t q = 0; q < uint32_t(W); ++q)
@@ -116,20 +106,6 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
-  // The end of a score tile without unrolling: the sums wait where they go.
-  template <int M, int N>
-  static HEED_INLINE void rolled_scores(const V (&acc)[M][N], const float* bias, float* s, V* max) {
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) S::store(s + (i * N + j) * W, acc[i][j]);
-    for (int i = 0; i < M; ++i) {
-      for (int j = 0; j < N; ++j, s += W) {
-        V x = S::load(s);
-        if (bias) S::store(s, x = S::add(x, S::set(bias[i])));
-        max[j] = S::max(max[j], x);
-      }
-    }
-  }
-
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
   template <int M, int N>
@@ -155,7 +131,7 @@ struct Attend {
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
-    if constexpr (kForSize) return rolled_scores<M, N>(acc, bias, s, max);
+    if constexpr (kForSize) return rolled_scores<S>(acc, bias, s, max);
     if (bias)
       HEED_UNROLL for (int i = 0; i < M; ++i)
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
@@ -208,10 +184,10 @@ struct Attend {
   static HEED_INLINE_IF_FAST void score_block(const Group& p, const KeyBlock& b, V* max) {
     const AttendArgs& g = p.g;
     if (!needs_mask(p, b))
-      return with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
+      return with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
     V unmasked[NV];
     for (uint32_t j = 0; j < p.registers; ++j) unmasked[j] = max[j];
-    with_registers(p.registers, [&](auto n) { score_tiles<n>(g, b, unmasked); });
+    with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) { score_tiles<n>(g, b, unmasked); });
     for (uint32_t j = 0; j < p.registers; ++j) mask_register(p, b, j, &max[j]);
   }
 
@@ -381,7 +357,7 @@ struct Attend {
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
       p.sum[j] = S::fma(p.sum[j], alpha[j], sum);
     }
-    with_registers(p.registers, [&](auto n) {
+    with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) {
       if constexpr (kForSize) few_value_tiles<n>(g, b, alpha, first);
       else if (b.careful) value_tiles<n, true>(g, b, alpha, first);
       else value_tiles<n, false>(g, b, alpha, first);

@@ -9,6 +9,7 @@
 #pragma once
 #include "core/choice.hpp"
 #include "core/table.hpp"
+#include "kernels/rolled.hpp"
 #include "kernels/simd.hpp"
 
 namespace heed {

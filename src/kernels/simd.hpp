@@ -166,21 +166,21 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
-// Accumulators as the loops after the sum read them: the same registers, but in a size build a
-// copy in memory, so that those loops need not be unrolled.
-template <class V, int M, int N>
-struct Sums {
-  V of[M][N];
-  HEED_INLINE explicit Sums(const V (&acc)[M][N]) {
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) of[i][j] = acc[i][j];
-  }
-};
-
 // The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
 // tile costs a whole one, but only 1 without, and where code size counts more.
 template <int W>
-constexpr int smaller_tile(int size) { return few_tiles(W) ? 1 : size - 1; }
+constexpr int smaller_tile(int size) {
+  return few_tiles(W) ? 1 : size - 1;
+}
+
+// f with the compiled size for a run-time number of registers; Whole: always the largest.
+template <int W, int N, bool Whole, class F>
+static HEED_INLINE void with_registers(uint32_t n, F f) {
+  if constexpr (N > 1 && !Whole) {
+    if (n < uint32_t(N)) return with_registers<W, smaller_tile<W>(N), Whole>(n, f);
+  }
+  f(std::integral_constant<int, N>());
+}
 
 // f(0), f(1) ... f(N - 1), each argument a constant of the compiler; f should be HEED_LAMBDA.
 template <class F, int... I>

@@ -15,7 +15,7 @@ constexpr KernelTable make_table() {
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
   if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;
-  t.tiles = tiles_of<Arch>();
+  t.tiles = tiles_of<Arch, simd_of<Arch>::W>();
   return t;
 }
 }  // namespace heed

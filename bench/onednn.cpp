@@ -20,7 +20,8 @@ using Arguments = std::unordered_map<int, memory>;
 memory::desc desc(const Dims& dims, const Dims& strides) { return {dims, memory::data_type::f32, strides}; }
 
 dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const memory::desc& a, const memory::desc& b,
-                                      const memory::desc* bias, const memory::desc& c, const dnnl::primitive_attr& attr) {
+                                      const memory::desc* bias, const memory::desc& c,
+                                      const dnnl::primitive_attr& attr) {
 #if DNNL_VERSION_MAJOR >= 3
   return bias ? dnnl::matmul::primitive_desc(engine, a, b, *bias, c, attr)
               : dnnl::matmul::primitive_desc(engine, a, b, c, attr);

@@ -7,6 +7,7 @@ far the slowest call is from the usual one. Colours are Okabe and Ito's, and mar
 """
 import json
 import os
+import re
 import statistics
 import sys
 
@@ -15,7 +16,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (after the backend was chosen)
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#666666"
 STYLE = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"], "font.size": 10,
          "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
          "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlepad": 14, "svg.fonttype": "none",
@@ -33,7 +34,7 @@ class Results:
         self.context, self.runs = data["context"], {}
         for entry in data["benchmarks"]:
             if entry.get("run_type") == "iteration" and not entry.get("error_occurred"):
-                self.runs.setdefault(entry["run_name"].replace("/manual_time", ""), []).append(entry)
+                self.runs.setdefault(re.split("/min_time:|/manual_time", entry["run_name"])[0], []).append(entry)
         archs = [a for a in self.context["archs"].split() if f"peak/{a}" in self.runs]
         if not archs:
             raise SystemExit(f"plot: {path}: no arch with a measured peak")
@@ -59,81 +60,70 @@ def save(figure, folder, name):
     plt.close(figure)
 
 
-def spread(values, gap):
-    """Places for labels at values, in order and at least a gap apart, as near as can be."""
-    places = []
-    for value in values:
-        places.append([value, 1])  # a group of labels: its middle, their number
-        while len(places) > 1:
-            (a, m), (b, n) = places[-2:]
-            if a + gap * (m + n) / 2 <= b:
-                break
-            places[-2:] = [[(a * m + b * n) / (m + n), m + n]]
-    return [middle + gap * (i - (count - 1) / 2) for middle, count in places for i in range(count)]
-
-
 def roofline(results, folder):
     peak = results.median(f"peak/{results.arch}", "GFLOP/s")
-    points = [(s, results.case(s, "flop/byte"), results.case(s, "GFLOP/s"), results.case(s, "peak"))
-              for s in MODULES + SDPA if results.case(s, "GFLOP/s")]
+    points = [(s, results.case(s, "flop/byte"), results.case(s, "peak"), s in SDPA)
+              for s in MODULES + SDPA if results.case(s, "peak")]
     if not points:
         raise SystemExit("plot: no shape was measured")
-    figure, axes = plt.subplots(figsize=(9.2, 5.4))
-    figure.subplots_adjust(left=0.085, right=0.69, top=0.83, bottom=0.12)
-    low, high = 1.0, 3000.0
+    figure, axes = plt.subplots(figsize=(9.6, 5.2))
+    figure.subplots_adjust(left=0.09, right=0.71, top=0.84, bottom=0.12)
+    low, high = 1.0, 2000.0
     for kib, name, colour in ((131072, "DRAM", RED), (4096, "L3 cache", ORANGE), (256, "L2 cache", GREEN)):
         bandwidth = results.median(f"read/{kib}", "GB/s")
         if not bandwidth:
             continue
-        axes.plot([low, peak / bandwidth], [low * bandwidth, peak], color=colour, linewidth=1.6, zorder=1,
+        steps = [low * (peak / bandwidth / low) ** (i / 60) for i in range(61)]
+        axes.plot(steps, [x * bandwidth / peak for x in steps], color=colour, linewidth=1.6, zorder=1,
                   label=f"reading {name}: {bandwidth:.0f} GB/s")
-    axes.plot([low, high], [peak, peak], color="black", linewidth=1.8, zorder=1, label=f"FMA peak: {peak:.0f} GFLOP/s")
-    for shapes, marker, colour, label in ((MODULES, "o", BLUE, "nn.MultiheadAttention"),
-                                          (SDPA, "s", "#CC79A7", "scaled_dot_product_attention")):
-        chosen = [p for p in points if p[0] in shapes]
+    axes.plot([low, high], [1, 1], color="black", linewidth=1.8, zorder=1, label=f"FMA peak: {peak:.0f} GFLOP/s")
+    for sdpa, marker, colour, label in ((False, "o", BLUE, "nn.MultiheadAttention"),
+                                        (True, "s", PURPLE, "scaled_dot_product_attention")):
+        chosen = [p for p in points if p[3] == sdpa]
         axes.scatter([p[1] for p in chosen], [p[2] for p in chosen], s=42, marker=marker, color=colour,
                      edgecolor="white", linewidth=0.8, zorder=3, label=label)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(1, peak * 1.7),
-             xlabel="flops for each byte that must be read or written", ylabel="GFLOP/s, one core")
-    label_points(axes, points)
-    big = [p[3] for p in points if p[0] != "seed"]
-    figure.suptitle(f"{min(big):.0%} to {max(big):.0%} of the core's peak, seed apart", x=0.085, y=0.96, ha="left",
+    axes.set(xscale="log", xlim=(low, high), ylim=(0, 1.06), yticks=[i / 5 for i in range(6)],
+             yticklabels=[f"{20 * i}%" for i in range(6)],
+             xlabel="flops for each byte that must be read or written", ylabel="share of the FMA peak, one core")
+    axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
+    name_points(figure, axes, points)
+    big = [p[2] for p in points if p[0] != "seed"]
+    figure.suptitle(f"{min(big):.0%} to {max(big):.0%} of what the core can do", x=0.09, y=0.97, ha="left",
                     fontsize=13, fontweight="bold")
-    figure.text(0.085, 0.895, results.machine(), color=GREY, fontsize=9)
+    figure.text(0.09, 0.895, results.machine() + "; without seed, which has 2560 flops", color=GREY, fontsize=9)
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     save(figure, folder, "roofline")
 
 
-def label_points(axes, points):
-    """A column of names at the right, each tied to its point."""
-    to_axes = axes.transData + axes.transAxes.inverted()
-    ordered = sorted(points, key=lambda p: p[2])
-    wanted = [to_axes.transform((p[1], p[2]))[1] for p in ordered]
-    places = spread(wanted, 0.058)
-    shift = min(0.0, 1.04 - places[-1])
-    for (name, x, y, share), place in zip(ordered, places):
-        axes.annotate(f"{name}  {share:.0%}" if share >= 0.1 else f"{name}  {share:.1%}", xy=(x, y), xycoords="data",
-                      xytext=(1.04, place + shift), textcoords="axes fraction", va="center", fontsize=9,
-                      annotation_clip=False,
-                      arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "linewidth": 0.7, "shrinkB": 3, "zorder": 0})
+def name_points(figure, axes, points):
+    """A number at each point, modules' at the left, SDPA's at the right, and the names beside."""
+    x, y = 0.735, 0.83
+    for number, (name, intensity, share, sdpa) in enumerate(points, 1):
+        colour = PURPLE if sdpa else BLUE
+        axes.annotate(str(number), (intensity, share), xytext=(6, 0) if sdpa else (-6, 0), textcoords="offset points",
+                      ha="left" if sdpa else "right", va="center", fontsize=8, color=colour, zorder=4)
+        figure.text(x, y, f"{number}", ha="right", fontsize=9, color=colour, fontweight="bold")
+        figure.text(x + 0.01, y, name, fontsize=9)
+        figure.text(0.985, y, f"{share:.0%}" if share >= 0.1 else f"{share:.1%}", fontsize=9, ha="right")
+        y -= 0.043
 
 
 def scaling(results, folder):
-    counts = [n for n in (2, 4, 8) if any(results.case(s, "real_time", n) for s in MODULES + SDPA)]
+    counts = [n for n in (2, 4, 8) if any(results.case(s, "median", n) for s in MODULES + SDPA)]
     if not counts:
         print("plot: no case was measured on several threads: no picture of scaling")
         return
-    shapes = [s for s in MODULES + SDPA if results.case(s, "real_time", counts[0])]
+    shapes = [s for s in MODULES + SDPA if results.case(s, "median", counts[0])]
     figure, axes = plt.subplots(figsize=(8.2, 1.9 + 0.36 * len(shapes)))
     figure.subplots_adjust(left=0.2, right=0.95, top=1 - 0.95 / figure.get_figheight(),
                            bottom=0.62 / figure.get_figheight())
     best = []
     for y, shape in enumerate(reversed(shapes)):
         for count, colour, marker in zip(counts, (BLUE, ORANGE, GREEN), "osD"):
-            time = results.case(shape, "real_time", count)
+            time = results.case(shape, "median", count)
             if not time:
                 continue
-            gain = results.case(shape, "real_time") / time
+            gain = results.case(shape, "median") / time
             best.append(gain if count == counts[0] else 0)
             axes.plot([1, gain], [y, y], color="#CCCCCC", linewidth=2, zorder=1)
             axes.scatter([gain], [y], s=52, color=colour, marker=marker, zorder=3,
@@ -165,36 +155,41 @@ def time_text(ns):
 def latency(path, machine, folder):
     with open(path) as file:
         runs = json.load(file)
-    figure, axes = plt.subplots(figsize=(8.2, 1.9 + 0.5 * len(runs)))
-    figure.subplots_adjust(left=0.13, right=0.96, top=1 - 1.25 / figure.get_figheight(),
-                           bottom=0.62 / figure.get_figheight())
+    height = 1.9 + 0.42 * len(runs)
+    figure, axes = plt.subplots(figsize=(8.8, height))
+    figure.subplots_adjust(left=0.11, right=0.78, top=1 - 1.3 / height, bottom=0.62 / height)
     marks = (("p50", "|", "black"), ("p99", "o", BLUE), ("p99.9", "s", ORANGE), ("max", "D", RED))
     for y, entry in enumerate(reversed(runs)):
         times = entry["run"]["ns"]
-        base = times["p50"]
-        axes.plot([1, times["max"] / base], [y, y], color="#CCCCCC", linewidth=2, zorder=1)
+        axes.plot([1, times["max"] / times["p50"]], [y, y], color="#CCCCCC", linewidth=2, zorder=1)
         for name, marker, colour in marks:
-            axes.scatter([times[name] / base], [y], s=90 if marker == "|" else 40, marker=marker, color=colour, zorder=3,
-                         label=name if y == 0 else None)
-        axes.annotate(time_text(base), (1, y), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8.5)
-        axes.annotate(time_text(times["max"]), (times["max"] / base, y), xytext=(0, 8), textcoords="offset points",
-                      ha="center", fontsize=8.5, color=RED)
+            axes.scatter([times[name] / times["p50"]], [y], s=110 if marker == "|" else 38, marker=marker, color=colour,
+                         zorder=3, label=name if y == 0 else None)
+        for at, name, colour in ((1.15, "p50", "black"), (1.27, "max", RED)):
+            axes.annotate(time_text(times[name]), (at, y), xycoords=("axes fraction", "data"), ha="right", va="center",
+                          fontsize=9, color=colour, annotation_clip=False)
+    for at, name, colour in ((1.15, "p50", "black"), (1.27, "max", RED)):
+        axes.annotate(name, (at, len(runs) - 0.3), xycoords=("axes fraction", "data"), ha="right", fontsize=9,
+                      fontweight="bold", color=colour, annotation_clip=False)
     worst = max(entry["run"]["ns"]["p99"] / entry["run"]["ns"]["p50"] for entry in runs)
-    most = max(entry["run"]["ns"]["max"] / entry["run"]["ns"]["p50"] for entry in runs)
-    axes.set(xscale="log", xlim=(0.85, most * 1.5), yticks=range(len(runs)),
-             yticklabels=[entry["name"] for entry in reversed(runs)], ylim=(-0.5, len(runs) - 0.3),
-             xlabel="time of a call, as a multiple of the median (p50)")
-    ticks = [t for t in (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most * 1.5]
-    if len(ticks) > 8:
-        ticks = [t for t in ticks if t not in (1.2, 1.5, 3)]
+    most = 1.4 * max(entry["run"]["ns"]["max"] / entry["run"]["ns"]["p50"] for entry in runs)
+    axes.set(xscale="log", xlim=(0.93, max(most, 2.2)), yticks=range(len(runs)),
+             yticklabels=[entry["name"] for entry in reversed(runs)], ylim=(-0.5, len(runs) - 0.4),
+             xlabel="time of a call, as a multiple of the median")
+    ticks = [d * s for d in (1, 10, 100, 1000, 10000, 100000) for s in (1, 2, 5) if d * s <= max(most, 2.2)]
+    if len(ticks) > 9:
+        ticks = [t for t in ticks if str(t)[0] == "1"]
+    if len(ticks) < 4:
+        ticks = [t for t in (1, 1.2, 1.5, 2, 3, 5) if t <= max(most, 2.2)]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
     axes.tick_params(axis="y", length=0)
-    figure.suptitle(f"99 of 100 calls take at most {worst:.2f} times the median", x=0.02, ha="left",
-                    y=1 - 0.2 / figure.get_figheight(), fontsize=13, fontweight="bold")
-    figure.text(0.02, 1 - 0.62 / figure.get_figheight(), machine, color=GREY, fontsize=9)
+    times = f"{worst:.2f}" if worst < 10 else f"{worst:.0f}"
+    figure.suptitle(f"99 of 100 calls take at most {times} times the median", x=0.02, ha="left", y=1 - 0.2 / height,
+                    fontsize=13, fontweight="bold")
+    figure.text(0.02, 1 - 0.62 / height, machine + ", one thread, wall time", color=GREY, fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, ncols=4, loc="upper left",
-                  bbox_to_anchor=(0.115, 1 - 0.78 / figure.get_figheight()), handletextpad=0.2, columnspacing=1.4)
+                  bbox_to_anchor=(0.1, 1 - 0.74 / height), handletextpad=0.2, columnspacing=1.4)
     save(figure, folder, "latency")
 
 

@@ -55,10 +55,11 @@ bench_run() {
     --benchmark_repetitions=$bench_repetitions --benchmark_enable_random_interleaving=true \
     --benchmark_min_time=0.05 --benchmark_display_aggregates_only=true \
     --benchmark_context=commit="$(git describe --always --dirty 2>/dev/null || echo unknown)" "$@" || status=$?
-  if [[ ! -s $new ]]; then return $status; fi
+  # Nothing was measured: only names were listed, or the results went elsewhere.
+  if [[ ! -s $new ]] || ! grep -q '"run_type": "iteration"' "$new"; then return $status; fi
+  "$bench_dir/bench/heed_bench_report" table "$new" >"$bench_dir/results.md" || return
   if [[ -f $results ]]; then mv "$results" "$bench_dir/previous.json"; fi
   mv "$new" "$results"
-  "$bench_dir/bench/heed_bench_report" table "$results" >"$bench_dir/results.md" || return
   if (($# == 0)); then bench_latency; fi
   say "$results, and as Markdown $bench_dir/results.md"
   return $status
@@ -81,7 +82,8 @@ bench_latency() {
 # COMMAND...: bound to the last core that this shell may use, where that can be asked for.
 on_last_core() {
   local core
-  if has taskset: && core=$(taskset -cp $$ 2>/dev/null) && core=${core##*[ ,-]} && taskset -c "$core" true 2>/dev/null; then
+  if has taskset: && core=$(taskset -cp $$ 2>/dev/null) && core=${core##*[ ,-]} &&
+    taskset -c "$core" true 2>/dev/null; then
     taskset -c "$core" "$@"
   else
     "$@"
@@ -97,8 +99,8 @@ bench_venv() {
     mkdir -p build
     step build/venv.log "PyTorch: a virtual environment" -- python3 -m venv "$dir"
   fi
-  if "$dir/bin/python" -c "import importlib.metadata as m
-assert m.version('torch').split('+')[0] == '2.13.0' and m.version('numpy') and m.version('matplotlib')" 2>/dev/null; then
+  if "$dir/bin/python" -c "from importlib.metadata import version
+assert version('torch').split('+')[0] == '2.13.0' and version('numpy') and version('matplotlib')" 2>/dev/null; then
     return 0
   fi
   step build/venv.log "PyTorch: pip install" -- "$dir/bin/pip" install torch==2.13.0 numpy matplotlib
@@ -126,12 +128,11 @@ bench_plot() {
 }
 
 bench_tables() {
-  local document peers=()
+  local document
   [[ -f $bench_dir/results.json ]] || die "$bench_dir/results.json is missing: first ./dev bench"
   [[ -f $bench_dir/peers.json ]] || die "$bench_dir/peers.json is missing: first ./dev bench peers"
-  peers=(--peers "$bench_dir/peers.json")
   bench_build heed_bench_report
   for document in README.md docs/performance.md; do
-    "$bench_dir/bench/heed_bench_report" insert "$document" "$bench_dir/results.json" "${peers[@]}"
+    "$bench_dir/bench/heed_bench_report" insert "$document" "$bench_dir/results.json" --peers "$bench_dir/peers.json"
   done
 }

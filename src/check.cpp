@@ -35,12 +35,11 @@ heed_status check_result(heed_status wrong_shape, const char* name, const heed_t
 heed_status check_ranks(Request& in) {
   const uint32_t rank = in.query->rank, least = in.projects() ? 2 : 3;
   if (rank != least && rank != least + 1)
-    return refuse(in.error, HEED_ERROR_QUERY_RANK,
-                  "query should be unbatched %-D or batched %-D, but a %-D tensor came", least, least + 1, rank);
+    return refuse(in.error, HEED_ERROR_QUERY_RANK, "query should be unbatched %-D or batched %-D, but a %-D tensor came",
+                  least, least + 1, rank);
   if (in.key->rank != rank || in.value->rank != rank)
-    return refuse(in.error, HEED_ERROR_KEY_VALUE_RANK,
-                  "for a %-D query, key and value should be %-D, but %-D and %-D came", rank, rank, in.key->rank,
-                  in.value->rank);
+    return refuse(in.error, HEED_ERROR_KEY_VALUE_RANK, "for a %-D query, key and value should be %-D, but %-D and %-D came",
+                  rank, rank, in.key->rank, in.value->rank);
   in.batched = rank != least;
   in.head_axis = in.batched;
   in.length_axis = rank - 2;
@@ -76,8 +75,7 @@ heed_status check_attn_mask(const Request& in, heed_status wrong) {
     bool fits = true;
     for (uint32_t i = 0; i < m.rank; ++i) fits &= m.shape[i] == 1 || m.shape[i] == want.size[4 - m.rank + i];
     if (fits) return HEED_OK;
-    return refuse(in.error, HEED_ERROR_ATTN_MASK_3D, "attn_mask should broadcast to (N, H, L, S) = %, but % came",
-                  &want, &m);
+    return refuse(in.error, HEED_ERROR_ATTN_MASK_3D, "attn_mask should broadcast to (N, H, L, S) = %, but % came", &want, &m);
   }
   const char* leading = m.rank == 4 ? "N, H, " : m.rank == 2 ? "" : in.batched ? "N*H, " : "num_heads, ";
   if (m.rank == 3) want.size[1] *= in.batch;
@@ -108,11 +106,11 @@ heed_status check_dims(const Request& in) {
     return refuse(in.error, HEED_ERROR_EMBED_DIM, "query should have embed_dim = % features, but % came", g.embed_dim,
                   q.shape[last]);
   if (split && (q.shape[h] != g.num_heads || q.shape[last] != g.head_dim))
-    return refuse(in.error, HEED_ERROR_EMBED_DIM, "query should have num_heads = % and head_dim = %, but % came",
-                  g.num_heads, g.head_dim, &q);
+    return refuse(in.error, HEED_ERROR_EMBED_DIM, "query should have num_heads = % and head_dim = %, but % came", g.num_heads,
+                  g.head_dim, &q);
   if (in.length_of(&k) != in.length_of(&v) || in.batch_of(&k) != in.batch_of(&v))
-    return refuse(in.error, HEED_ERROR_KEY_VALUE_SHAPE,
-                  "key and value should agree in batch and length, but % and % came", &k, &v);
+    return refuse(in.error, HEED_ERROR_KEY_VALUE_SHAPE, "key and value should agree in batch and length, but % and % came",
+                  &k, &v);
   if (!split && (k.shape[last] != g.kdim || v.shape[last] != g.vdim))
     return refuse(in.error, HEED_ERROR_KEY_VALUE_DIM,
                   "key and value should have kdim = % and vdim = % features, but % and % came", g.kdim, g.vdim,
@@ -160,8 +158,7 @@ heed_status check_results(const Request& in) {
 heed_status check_data(const Request& in) {
   const bool any = in.batch != 0 && in.queries != 0, keys = any && in.keys != 0;
   const char* absent = nullptr;
-  if (kWithWeightsOutput && in.need_weights && any && in.keys + in.geometry().extra_slots() != 0 &&
-      !in.attn_weights->data)
+  if (kWithWeightsOutput && in.need_weights && any && in.keys + in.geometry().extra_slots() != 0 && !in.attn_weights->data)
     absent = "attn_weights.data";
   if (any && !in.output->data) absent = "output.data";
   if (keys && !in.value->data) absent = "value.data";

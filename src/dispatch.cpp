@@ -81,8 +81,7 @@ const KernelTable* find_table(const char* name, heed_error* error) {
     if (name ? !same(name, e.table->name) : e.by_name_only || !e.usable) continue;
     if (e.usable) return e.table;
     const Names list(all, true);
-    refuse(error, HEED_ERROR_ISA, "isa \"%\" needs %, which this CPU lacks; it can run %", name, e.needs,
-           &list.text[0]);
+    refuse(error, HEED_ERROR_ISA, "isa \"%\" needs %, which this CPU lacks; it can run %", name, e.needs, &list.text[0]);
     return nullptr;
   }
   const Names list(all, false);

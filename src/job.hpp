@@ -45,25 +45,15 @@ struct Request {
   const heed_tensor *key_padding_mask, *attn_mask;  // nullptr: none
   int causal, fully_masked;
   bool need_weights, average;
-  bool batched = false;  // the rest is read from the tensors
+  bool batched = false;                             // the rest is read from the tensors
   uint32_t batch_axis = 0, head_axis = 0, length_axis = 0;
   uint32_t batch = 1, queries = 0, keys = 0;
 
   template <class Call>  // heed_call or heed_sdpa_call
   Request(const heed_plan& p, const Call& c, heed_error* e)
-      : plan(p),
-        error(e),
-        query(&c.query),
-        key(&c.key),
-        value(&c.value),
-        output(&c.output),
-        attn_weights(&c.attn_weights),
-        key_padding_mask(nullptr),
-        attn_mask(c.attn_mask.data ? &c.attn_mask : nullptr),
-        causal(int(c.causal)),
-        fully_masked(int(c.fully_masked)),
-        need_weights(c.need_weights),
-        average(false) {}
+      : plan(p), error(e), query(&c.query), key(&c.key), value(&c.value), output(&c.output),
+        attn_weights(&c.attn_weights), key_padding_mask(nullptr), attn_mask(c.attn_mask.data ? &c.attn_mask : nullptr),
+        causal(int(c.causal)), fully_masked(int(c.fully_masked)), need_weights(c.need_weights), average(false) {}
   const Geometry& geometry() const { return plan.geometry; }
   bool projects() const { return !kWithSdpa || plan.geometry.projects(); }
   uint32_t batch_of(const heed_tensor* t) const { return batched ? t->shape[batch_axis] : 1; }

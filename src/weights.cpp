@@ -8,24 +8,11 @@
 namespace heed {
 namespace {
 
-enum Name {
-  kInWeight,
-  kQWeight,
-  kKWeight,
-  kVWeight,
-  kInBias,
-  kQBias,
-  kKBias,
-  kVBias,
-  kBiasK,
-  kBiasV,
-  kOutWeight,
-  kOutBias
-};
+enum Name { kInWeight, kQWeight, kKWeight, kVWeight, kInBias, kQBias, kKBias, kVBias, kBiasK, kBiasV, kOutWeight, kOutBias };
 
 // As PyTorch names them, in the order of heed_state_dict.
-constexpr char kNames[][16] = {"in_proj_weight", "q_proj_weight", "k_proj_weight",   "v_proj_weight",
-                               "in_proj_bias",   "q_proj_bias",   "k_proj_bias",     "v_proj_bias",
+constexpr char kNames[][16] = {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
+                               "in_proj_bias",   "q_proj_bias",   "k_proj_bias",   "v_proj_bias",
                                "bias_k",         "bias_v",        "out_proj.weight", "out_proj.bias"};
 static_assert(sizeof(heed_state_dict) == sizeof kNames / sizeof kNames[0] * sizeof(heed_tensor), "one name per tensor");
 
@@ -176,16 +163,11 @@ WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w) {
 
 // memcmp, without asking libc for it, of all but the checksum.
 bool weights_match(const heed_plan& plan, const void* weights) {
-  constexpr size_t kCrc = offsetof(WeightsHeader, crc);
-  const unsigned char *a = reinterpret_cast<const unsigned char*>(&plan.header),
-                      *b = static_cast<const unsigned char*>(weights);
-  uint32_t difference = 0;
-  for (size_t at = 0; at < sizeof(WeightsHeader); at += sizeof(uint32_t)) {
-    uint32_t want, came;
-    memcpy(&want, a + at, sizeof want);
-    memcpy(&came, b + at, sizeof came);
-    if (at != kCrc) difference |= want ^ came;
-  }
+  constexpr size_t kWords = sizeof(WeightsHeader) / sizeof(uint32_t), kCrc = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
+  uint32_t want[kWords], came[kWords], difference = 0;
+  memcpy(want, &plan.header, sizeof want);
+  memcpy(came, weights, sizeof came);
+  for (size_t i = 0; i < kWords; ++i) difference |= i == kCrc ? 0 : want[i] ^ came[i];
   return difference == 0;
 }
 
@@ -197,8 +179,7 @@ heed_status heed_weights_pack(const heed_plan* plan, const heed_state_dict* stat
   if constexpr (!kWithPack) {
     return refuse_feature(error, "HEED_WITH_PACK");
   } else {
-    if (!plan || !state_dict || !weights)
-      return refuse_null(error, !plan ? "plan" : !state_dict ? "state_dict" : "weights");
+    if (!plan || !state_dict || !weights) return refuse_null(error, !plan ? "plan" : !state_dict ? "state_dict" : "weights");
     heed_status status = check_weights_memory(plan, weights, error);
     if (status == HEED_OK) status = check_room("packed weights need", plan->weights.bytes, bytes, error);
     if (status != HEED_OK) return status;

@@ -32,8 +32,10 @@ heed_status check_format(const WeightsHeader& h, heed_error* error) {
 
 heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* config, heed_error* error) {
   using namespace heed;
-  if (!weights || !config) return refuse_null(error, !weights ? "weights" : "config");
-  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "weights");
+  if (!weights || !config)
+    return refuse_null(error, !weights ? "weights" : "config");
+  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0)
+    return refuse_alignment(error, "weights");
   if (bytes < kWeightsHeaderBytes)
     return refuse(error, HEED_ERROR_WEIGHTS, "packed weights begin with a header of 64 bytes, but % came", bytes);
   WeightsHeader h;
@@ -46,16 +48,13 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   c.kdim = h.kdim;
   c.vdim = h.vdim;
   c.max_query = 1;  // the rules want one
-  if constexpr (kWithMessages) {
-    if (const char* rule = broken_rule(c)) return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
-  } else if (!verdict<RuleHolds>(c)) {
-    return set_status(error, HEED_ERROR_WEIGHTS);
-  }
+  if (const char* rule = broken_rule(c))
+    return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
   const uint64_t want = weights_layout(geometry(c)).bytes;
   if (h.bytes != want || bytes != want)
     return refuse(error, HEED_ERROR_WEIGHTS,
-                  "packed weights for this configuration have % bytes, but their header says % and % came", want,
-                  h.bytes, bytes);
+                  "packed weights for this configuration have % bytes, but their header says % and % came", want, h.bytes,
+                  bytes);
   c.max_query = 0;
   *config = c;
   return succeed(error);

@@ -140,7 +140,8 @@ def cpu():
 
 
 def markdown(result):
-    lines = [result["card"], "", "| case | heed, us | PyTorch, us | PyTorch's time / heed's | middle half of the pairs |",
+    lines = [result["card"], "",
+             "| case | heed, us | PyTorch, us | PyTorch's time / heed's | middle half of the pairs |",
              "|---|--:|--:|--:|--:|"]
     for c in result["cases"]:
         lines.append(f"| {c['name']} | {c['heed_seconds'] * 1e6:.2f} | {c['torch_seconds'] * 1e6:.2f} | "

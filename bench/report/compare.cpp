@@ -114,8 +114,8 @@ std::string comparison(const std::string& a_path, const std::string& b_path, dou
     ++counts[said == "faster" ? 0 : said == "slower" ? 1 : 2];
     out += line(p, i, floor);
   }
-  std::snprintf(text, sizeof text, "\n%d faster, %d slower, %d the same or not to be told apart\n", counts[0], counts[1],
-                counts[2]);
+  std::snprintf(text, sizeof text, "\n%d faster, %d slower, %d the same or not to be told apart\n", counts[0],
+                counts[1], counts[2]);
   return out + text;
 }
 

@@ -15,10 +15,9 @@ double unit(const std::string& name, const std::string& path) {
   throw std::runtime_error(path + ": unknown time unit \"" + name + "\"");
 }
 
-std::string short_name(std::string name) {
-  const std::string suffix = "/manual_time";
-  if (const size_t at = name.find(suffix); at != std::string::npos) name.erase(at, suffix.size());
-  return name;
+// Without what Google Benchmark adds.
+std::string short_name(const std::string& name) {
+  return name.substr(0, std::min(name.find("/min_time:"), name.find("/manual_time")));
 }
 
 void add(Results& r, const Json& entry) {
@@ -30,7 +29,9 @@ void add(Results& r, const Json& entry) {
     series.error = entry.value("error_message", "failed");
     return;
   }
-  series.seconds.push_back(entry.at("real_time").get<double>() * unit(entry.at("time_unit").get<std::string>(), r.path));
+  // The mean, where the benchmark itself took no median of its calls.
+  const double mean = entry.at("real_time").get<double>() * unit(entry.at("time_unit").get<std::string>(), r.path);
+  series.seconds.push_back(entry.value("median", mean));
   for (const char* counter : {"GFLOP/s", "GB/s", "peak", "err", "flop/byte"})
     if (entry.contains(counter)) series.counters[counter].push_back(entry.at(counter).get<double>());
 }

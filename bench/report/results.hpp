@@ -13,7 +13,7 @@ using Values = std::vector<double>;
 // Of a case; an entry for each repetition.
 struct Series {
   std::string error;  // not empty: it could not be measured
-  Values seconds;
+  Values seconds;     // of a call
   std::map<std::string, Values> counters;
 
   // Empty if there is no such counter.
@@ -26,7 +26,7 @@ struct Series {
 struct Results {
   std::string path;
   nlohmann::json context;
-  std::vector<std::string> names;  // sorted, without Google Benchmark's "/manual_time"
+  std::vector<std::string> names;  // sorted, without what Google Benchmark adds
   std::map<std::string, Series> series;
 };
 

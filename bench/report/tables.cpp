@@ -136,14 +136,24 @@ std::string variants_table(const Results& r) {
 
 std::string threads_table(const Results& r) {
   const std::string arch = best_arch(r);
-  std::string out = head({"shape", "1 thread", "2 threads", "speed-up", "4 threads", "speed-up"});
+  std::vector<uint32_t> counts;
+  for (uint32_t n = 2; n <= 64; n *= 2)
+    if (std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) { return find(r, c, arch, n); }))
+      counts.push_back(n);
+  if (counts.empty()) return "Not measured: the results are of one core.\n";
+  Cells names{"shape, " + arch, "1 thread"};
+  for (uint32_t n : counts) names.insert(names.end(), {std::to_string(n) + " threads", "speed-up"});
+  std::string out = head(names);
   for (const Case& c : kCases) {
-    const Series *one = find(r, c, arch), *two = find(r, c, arch, 2), *four = find(r, c, arch, 4);
-    if (!one || !two) continue;
-    const auto gain = [one](const Series* s) {
-      return s ? format("%.2f x", median(one->seconds) / median(s->seconds)) : "";
-    };
-    out += row({c.name, cell(one), cell(two), gain(two), cell(four), gain(four)});
+    const Series* one = find(r, c, arch);
+    if (!one || !find(r, c, arch, counts[0])) continue;
+    Cells cells{c.name, cell(one)};
+    for (uint32_t n : counts) {
+      const Series* many = find(r, c, arch, n);
+      cells.push_back(cell(many));
+      cells.push_back(many ? format("%.2f x", median(one->seconds) / median(many->seconds)) : "");
+    }
+    out += row(cells);
   }
   return out;
 }
@@ -179,13 +189,14 @@ std::string peers_table(const Sources& from) {
   return out;
 }
 
-// For the README: the modules, the best arch, and what PyTorch needs.
+// For the README: the modules on the best arch, and what oneDNN and PyTorch need.
 std::string summary_table(const Sources& from) {
   const Results& r = from.results;
   const std::string arch = best_arch(r);
-  std::string out = head({"shape", "embed_dim, num_heads, L = S", arch, "share of peak", "PyTorch's time / heed's"});
+  std::string out = head({"shape", "embed_dim, num_heads, L = S", arch, "share of peak", "oneDNN's time / heed's",
+                          "PyTorch's time / heed's"});
   for (const Case& c : kCases) {
-    const Series* s = find(r, c, arch);
+    const Series *s = find(r, c, arch), *rival = find(r, c, "onednn_primitives");
     if (!s || c.extra != Extra::none || c.sdpa) continue;
     std::string ratio;
     if (!from.peers.is_null())
@@ -194,7 +205,8 @@ std::string summary_table(const Sources& from) {
     out += row({c.name,
                 std::to_string(c.embed_dim()) + ", " + std::to_string(c.num_heads) + ", " + std::to_string(c.length) +
                     (c.batch > 1 ? ", batch " + std::to_string(c.batch) : ""),
-                time_text(median(s->seconds)), percent(median(s->counter("peak"))), ratio});
+                time_text(median(s->seconds)), percent(median(s->counter("peak"))),
+                rival ? format("%.2f", median(rival->seconds) / median(s->seconds)) : "", ratio});
   }
   return card(r) + "\n" + out;
 }

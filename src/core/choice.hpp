@@ -6,13 +6,15 @@
 
 namespace heed {
 
+// All sizes of a tile are compiled for SIMD, where a half-empty tile costs a whole one, but only
+// the largest and 1 without (one lane), and where code size counts more.
+static constexpr bool few_tile_sizes(int lanes) { return lanes == 1 || kForSize; }
+
 // How much of `left` the next tile of at most `most` takes. The last two share what is left: after
-// 6 rows a single one would have the registers nearly to itself. Without SIMD (one lane), and in
-// builds for size, there are but the largest tile and that of 1.
-static constexpr bool few_tiles(uint32_t lanes) { return lanes == 1 || kForSize; }
-static constexpr uint32_t tile_size(uint32_t left, uint32_t most, uint32_t lanes) {
-  if (left >= most) return few_tiles(lanes) || left == most || left >= 2 * most ? most : (left + 1) / 2;
-  return few_tiles(lanes) ? 1 : left;
+// 6 rows a single one would have the registers nearly to itself.
+static constexpr uint32_t tile_size(uint32_t left, uint32_t most, bool few_sizes) {
+  if (left >= most) return few_sizes || left == most || left >= 2 * most ? most : (left + 1) / 2;
+  return few_sizes ? 1 : left;
 }
 
 // Registers of an arch's tiles; all 0: its engine decides by itself.
@@ -20,12 +22,21 @@ struct Tiles {
   uint32_t project_rows = 0, project_registers = 0;  // rows x registers of features
   uint32_t attend_rows = 0, attend_registers = 0;    // keys, or features of v, x registers of queries
   uint32_t few_rows = 0;                             // so many odd queries have a kernel of their own
+  bool few_sizes = false;                            // but for these, only tiles of 1
+  bool whole_groups = false;                         // attention has no others, and leaves registers unused
 };
 
-template <class Arch>
+template <class Arch, int W>
 static constexpr Tiles tiles_of() {
-  return {Arch::project_rows, Arch::project_vectors, Arch::attend_rows, Arch::attend_vectors,
-          kForSize ? 0 : Arch::few_rows};
+  Tiles t;
+  t.project_rows = Arch::project_rows;
+  t.project_registers = Arch::project_vectors;
+  t.attend_rows = Arch::attend_rows;
+  t.attend_registers = Arch::attend_vectors;
+  t.few_rows = kForSize ? 0 : Arch::few_rows;
+  t.few_sizes = few_tile_sizes(W);
+  t.whole_groups = kForSize && W == 1;
+  return t;
 }
 
 // The next queries of a block that attention does together; registers == 0: a few odd ones.
@@ -37,8 +48,7 @@ struct QueryGroup {
 static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_t left) {
   if (left <= t.few_rows) return {left, 0};
   const uint32_t registers = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
-  // A register of one query costs less, when unused, than another set of tiles.
-  const uint32_t n = kForSize && lanes == 1 ? t.attend_registers : tile_size(registers, t.attend_registers, lanes);
+  const uint32_t n = t.whole_groups ? t.attend_registers : tile_size(registers, t.attend_registers, t.few_sizes);
   return {n * lanes < left ? n * lanes : left, n};
 }
 
@@ -51,7 +61,7 @@ static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlo
 // busy, and no sum over heads is wanted. Otherwise slices share the tokens of as many groups as
 // there are slices.
 static constexpr bool split_heads(const Geometry& g, bool average) {
-  if (!kWithSlices || g.slices == 1) return true;
+  if (g.slices == 1) return true;
   const uint32_t turns = (g.groups() + g.slices - 1) / g.slices;
   return uint64_t(turns) * g.slices * 10 <= uint64_t(g.groups()) * 11 && !average;
 }

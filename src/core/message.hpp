@@ -69,8 +69,7 @@ inline heed_status refuse_alignment(heed_error* error, const char* name) {
 }
 inline heed_status refuse_feature(heed_error* error, const char* option) {
   if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_FEATURE);
-  return refuse_with(error, HEED_ERROR_FEATURE, "this build of heed leaves that out: it was configured with %=OFF",
-                     option);
+  return refuse_with(error, HEED_ERROR_FEATURE, "this build of heed leaves that out: it was configured with %=OFF", option);
 }
 
 }  // namespace heed

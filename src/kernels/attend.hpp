@@ -18,7 +18,8 @@
 #include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
-#include "kernels/rolled.hpp"
+#include "kernels/scores.hpp"
+#include "kernels/values.hpp"
 
 namespace heed {
 
@@ -29,8 +30,7 @@ struct Attend {
   static constexpr int W = S::W, MR = Arch::attend_rows, NV = Arch::attend_vectors;
   static_assert(8 % MR == 0 && kQueryBlock % (NV * W) == 0, "score tiles fill the workspace's blocks");
 
-  // Without SIMD a register is one query, and an unused one costs less than another set of tiles.
-  static constexpr bool kAlwaysWhole = kForSize && W == 1;
+  static constexpr Tiles kTiles = tiles_of<Arch, W>();
 
   struct Group {               // `registers` * W queries, of which `rows` exist
     const AttendArgs& g;
@@ -45,6 +45,15 @@ struct Attend {
     }
   };
 
+  // The compiled size for a run-time number of registers.
+  template <int N = NV, class F>
+  static HEED_INLINE void with_registers(uint32_t n, F f) {
+    if constexpr (N > 1 && !kTiles.whole_groups) {
+      if (n < uint32_t(N)) return with_registers<smaller_tile<W>(N)>(n, f);
+    }
+    f(std::integral_constant<int, N>());
+  }
+
   // ---- q^T -------------------------------------------------------------------------
 
   // Lanes past the last row repeat it: nobody looks at them.
@@ -53,8 +62,10 @@ struct Attend {
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
       const float* q[W];
-      for (uint32_t i = j * uint32_t(W); i < (j + 1) * uint32_t(W); ++i)
-        q[i % W] = g.q + ptrdiff_t(p.row + (i < p.rows ? i : p.rows - 1)) * g.q_stride;
+      for (uint32_t i = 0; i < uint32_t(W); ++i) {
+        const uint32_t lane = j * uint32_t(W) + i;
+        q[i] = g.q + ptrdiff_t(p.row + (lane < p.rows ? lane : p.rows - 1)) * g.q_stride;
+      }
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
@@ -72,13 +83,28 @@ struct Attend {
     return !b.dense || has_mask(p.g) || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
-  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes).
-  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys,
-                                            float* terms) {
-    const uint32_t rows = p.rows_of(j);
-    for (uint32_t i = 0; i < uint32_t(W); ++i)
-      for (uint32_t q = 0; q < uint32_t(W); ++q)
-        terms[i * W + q] = q < rows && i < keys ? mask_term(p.g, p.row + j * W + q, position + i) : 0.0f;
+  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes). Lanes
+  // past the last query repeat it.
+  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* terms) {
+    const AttendArgs& g = p.g;
+    const uint32_t first = p.row + j * uint32_t(W), last = p.rows_of(j) - 1;
+    if (g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
+      for (uint32_t i = 0; i < uint32_t(W); ++i)
+        for (uint32_t q = 0; q < uint32_t(W); ++q)
+          terms[i * W + q] = i < keys ? mask_term(g, first + (q < last ? q : last), position + i) : 0.0f;
+      return;
+    }
+    V r[W];
+    HEED_UNROLL for (int q = 0; q < W; ++q) {
+      const ptrdiff_t at = ptrdiff_t(first + (uint32_t(q) < last ? uint32_t(q) : last)) * g.mask.row_stride +
+                           ptrdiff_t(position - g.slots);
+      r[q] = g.mask.is_float ? S::load(static_cast<const float*>(g.mask.data) + at)
+                             : S::choose_by_bytes(static_cast<const uint8_t*>(g.mask.data) + at,
+                                                  S::set(g.mask.hides ? 0.0f : kHidden),
+                                                  S::set(g.mask.hides ? kHidden : 0.0f));
+    }
+    S::transpose(r);
+    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(terms + i * W, r[i]);
   }
 
   // Hides what register j's queries may not see; raises *max to the largest score left.
@@ -106,88 +132,14 @@ struct Attend {
 
   // ---- scores ----------------------------------------------------------------------
 
-  // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
-  // stays in memory: in registers it would push q out of them.
-  template <int M, int N>
-  static HEED_INLINE_IF_FAST void score_tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
-                                             float* s, V* max) {
-    V acc[M][N];
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* qt = g.qt;
-    size_t d = 0;
-    if constexpr (S::kLanes) {
-      for (const float* const end = qt + g.head_dim / W * (W * N * W); qt != end; qt += W * N * W, d += W) {
-        V x[M];
-        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(k[i] + d);
-        for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
-      }
-    }
-    for (; d < g.head_dim; ++d, qt += N * W) {
-      V q[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(k[i][d]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
-      }
-    }
-    if constexpr (kForSize) return rolled_scores<S>(acc, bias, s, max);
-    if (bias)
-      HEED_UNROLL for (int i = 0; i < M; ++i)
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      V m = max[j];
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        m = S::max(m, acc[i][j]);
-        S::store(s + (i * N + j) * W, acc[i][j]);
-      }
-      max[j] = m;
-    }
-  }
-
-  // The last tile may run past the block, and a block may hold positions that must not be
-  // read: another key of the block is read in their place. That cannot raise the maximum,
-  // and nobody uses the score.
-  template <int M, int N>
-  static HEED_NOINLINE void odd_score_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
-    const float* k[M];
-    float bias[M];
-    for (uint32_t r = 0; r < uint32_t(M); ++r) {
-      uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
-      if (!is_visible(g, position)) position = b.any;
-      k[r] = g.k + ptrdiff_t(position) * g.k_stride;
-      bias[r] = bias_from(g, position) ? *bias_from(g, position) : 0.0f;
-    }
-    score_tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
-  }
-
-  template <int N>
-  static HEED_NOINLINE void score_tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
-    const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
-    const float* k[MR];
-    HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
-    const float* bias = bias_from(g, b.begin);
-    float* s = g.scores;
-    for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      score_tile<MR, N>(g, k, bias, s, max);
-      HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
-      if (bias) bias += MR;
-    }
-    constexpr int kHalf = few_tiles(W) ? 0 : MR / 2;
-    uint32_t i = whole;
-    for (; i + kHalf < b.keys; i += MR) odd_score_tile<MR, N>(g, b, i, max);
-    if constexpr (kHalf != 0)
-      if (i < b.keys) odd_score_tile<kHalf, N>(g, b, i, max);
-  }
-
   // Scores of a block, masks applied; max[j] is raised to the largest of register j.
   static HEED_INLINE_IF_FAST void score_block(const Group& p, const KeyBlock& b, V* max) {
     const AttendArgs& g = p.g;
     if (!needs_mask(p, b))
-      return with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) { score_tiles<n>(g, b, max); });
+      return with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, max); });
     V unmasked[NV];
     for (uint32_t j = 0; j < p.registers; ++j) unmasked[j] = max[j];
-    with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) { score_tiles<n>(g, b, unmasked); });
+    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, unmasked); });
     for (uint32_t j = 0; j < p.registers; ++j) mask_register(p, b, j, &max[j]);
   }
 
@@ -214,61 +166,6 @@ struct Attend {
       for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
     for (; i < b.keys; ++i, s += lanes) weigh<1>(s, lanes, max, &sum[i % 4]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
-  }
-
-  // ---- values ----------------------------------------------------------------------
-
-  template <int M, int N, bool Careful>
-  static HEED_NOINLINE void value_tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                       bool first, uint32_t d) {
-    const bool careful = Careful && (kWithMasks || kWithCausal) && (!kForSize || b.careful);
-    V acc[M][N];
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
-    const float* s = g.scores;
-    for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
-      if (careful && !is_visible(g, b.begin + k)) continue;
-      V p[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
-      if constexpr (S::kLanes && M == W && !Careful) {
-        const V x = S::load(v);
-        for_constants<M>([&](auto i) HEED_LAMBDA {
-          HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::template fma_lane<i>(p[j], x, acc[i][j]);
-        });
-      } else {
-        HEED_UNROLL for (int i = 0; i < M; ++i) {
-          const V x = S::set(v[i]);
-          HEED_UNROLL for (int j = 0; j < N; ++j) {
-            const V y = S::fma(x, p[j], acc[i][j]);
-            acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
-          }
-        }
-      }
-    }
-    float* o = g.ot + d * N * W;
-    const Sums<V, M, N> sum(acc);
-    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
-      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
-        float* at = o + (i * N + j) * W;
-        S::store(at, first ? sum.of[i][j] : S::fma(S::load(at), alpha[j], sum.of[i][j]));
-      }
-    }
-  }
-
-  template <int N, bool Careful, int M = MR>
-  static HEED_INLINE void value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                      bool first, uint32_t d = 0) {
-    for (; d + M <= g.value_dim; d += M) value_tile<M, N, Careful>(g, b, alpha, first, d);
-    if constexpr (M > 1) value_tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
-  }
-
-  // In a size build careful tiles have one row, and do the rest of the others too.
-  template <int N>
-  static HEED_INLINE void few_value_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
-    uint32_t d = 0;
-    for (; MR > 1 && !b.careful && d + MR <= g.value_dim; d += MR) value_tile<MR, N, MR == 1>(g, b, alpha, first, d);
-    for (; d < g.value_dim; ++d) value_tile<1, N, true>(g, b, alpha, first, d);
   }
 
   // ---- out -------------------------------------------------------------------------
@@ -357,10 +254,10 @@ struct Attend {
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
       p.sum[j] = S::fma(p.sum[j], alpha[j], sum);
     }
-    with_registers<W, NV, kAlwaysWhole>(p.registers, [&](auto n) {
-      if constexpr (kForSize) few_value_tiles<n>(g, b, alpha, first);
-      else if (b.careful) value_tiles<n, true>(g, b, alpha, first);
-      else value_tiles<n, false>(g, b, alpha, first);
+    with_registers(p.registers, [&](auto n) {
+      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, alpha, first);
+      else if (b.careful) Values<Arch>::template tiles<n, true>(g, b, alpha, first);
+      else Values<Arch>::template tiles<n, false>(g, b, alpha, first);
     });
   }
 
@@ -387,10 +284,9 @@ struct Attend {
 
   static void run(const AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
-      const QueryGroup next = next_queries(tiles_of<Arch>(), W, g.rows - row);
-      if constexpr (tiles_of<Arch>().few_rows != 0)
-        if (next.registers == 0) AttendFew<Arch>::run(g, row, next.rows);
-      if (next.registers != 0) group(g, row, next.rows, next.registers);
+      const QueryGroup next = next_queries(kTiles, W, g.rows - row);
+      if (kTiles.few_rows == 0 || next.registers != 0) group(g, row, next.rows, next.registers);
+      else if constexpr (kTiles.few_rows != 0) AttendFew<Arch>::run(g, row, next.rows);
       row += next.rows;
     }
   }

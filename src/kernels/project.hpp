@@ -9,7 +9,6 @@
 #pragma once
 #include "core/choice.hpp"
 #include "core/table.hpp"
-#include "kernels/rolled.hpp"
 #include "kernels/simd.hpp"
 
 namespace heed {
@@ -105,8 +104,7 @@ struct Project {
   }
 
   // Where a register holds features beside [first, last), the tile goes to a scratch and
-  // what belongs to c is copied. In a size build edges go register by register: less stack.
-  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
+  // what belongs to c is copied.
   static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t feature, uint32_t rows, uint32_t n) {
     alignas(4 * W) float scratch[MR][kEdgeVectors * W];
     float* c[MR];
@@ -121,6 +119,8 @@ struct Project {
       for (size_t j = begin; j < end; ++j) c[i][j] = scratch[i][j];
   }
 
+  // In a size build edges go register by register, which takes less stack.
+  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
   static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t feature, uint32_t n) {
     return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
@@ -133,7 +133,7 @@ struct Project {
     t.bias = g.bias ? g.bias + feature : nullptr;
     const bool whole = is_whole(g, feature, n);
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), W);
+      const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), few_tile_sizes(W));
       gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, m);
       if (whole) tile(t, g.depth, m, n);
       else edge_tile(g, t, feature, m, n);
@@ -142,10 +142,10 @@ struct Project {
   }
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
-  static uint32_t registers_in_panel(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return tile_size(end - v, NV, W);
+  static uint32_t registers_at(uint32_t v, uint32_t end) {
+    if (W == int(kPanel)) return tile_size(end - v, NV, few_tile_sizes(W));
     const uint32_t left = NV - v % uint32_t(NV);
-    return tile_size(end - v < left ? end - v : left, NV, W);
+    return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }
 
   static void run(const ProjectArgs& g) {
@@ -157,7 +157,7 @@ struct Project {
     if (rows == 0) return;
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
-      uint32_t n = registers_in_panel(v, end);
+      uint32_t n = registers_at(v, end);
       if (kForSize && !is_whole(g, size_t(v) * W, n)) n = 1;
       columns(g, size_t(v) * W, rows, n);
       v += n;

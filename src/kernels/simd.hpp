@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <utility>
 #include "core/choice.hpp"
-#include "core/features.hpp"
 #if !defined(HEED_NO_XSIMD)
 #include <xsimd/xsimd.hpp>
 #endif
@@ -51,6 +50,11 @@ namespace detail {
 static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
 static HEED_INLINE __m512 max_register(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
 static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
+// Lanes of `zero` where a byte is 0, of `other` elsewhere; as many bytes as lanes are read.
+static HEED_INLINE __m512 choose_by_bytes(const uint8_t* bytes, __m512 zero, __m512 other) {
+  const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  return _mm512_mask_blend_ps(_mm512_test_epi32_mask(b, b), zero, other);
+}
 static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
 }
@@ -59,16 +63,26 @@ static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
+static HEED_INLINE __m256 choose_by_bytes(const uint8_t* bytes, __m256 zero, __m256 other) {
+  const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+  return _mm256_blendv_ps(other, zero, _mm256_castsi256_ps(_mm256_cmpeq_epi32(b, _mm256_setzero_si256())));
+}
 static HEED_INLINE __m256 shift_to_exponent(__m256 a) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
 }
 #endif
-#if defined(__SSE2__)
+#if defined(__SSE4_1__)
 static HEED_INLINE __m128 fma_register(__m128 a, __m128 b, __m128 c) {
   return _mm_add_ps(_mm_mul_ps(a, b), c);  // no FMA before AVX2: sse42 rounds twice
 }
 static HEED_INLINE __m128 max_register(__m128 a, __m128 b) { return _mm_max_ps(a, b); }
 static HEED_INLINE __m128 div_register(__m128 a, __m128 b) { return _mm_div_ps(a, b); }
+static HEED_INLINE __m128 choose_by_bytes(const uint8_t* bytes, __m128 zero, __m128 other) {
+  int four;
+  __builtin_memcpy(&four, bytes, sizeof four);
+  const __m128i b = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
+  return _mm_blendv_ps(other, zero, _mm_castsi128_ps(_mm_cmpeq_epi32(b, _mm_setzero_si128())));
+}
 static HEED_INLINE __m128 shift_to_exponent(__m128 a) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23));
 }
@@ -85,6 +99,12 @@ static HEED_INLINE float32x4_t div_register(float32x4_t a, float32x4_t b) {
   HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] /= b[i];
   return a;
 #endif
+}
+static HEED_INLINE float32x4_t choose_by_bytes(const uint8_t* bytes, float32x4_t zero, float32x4_t other) {
+  uint32_t four;
+  __builtin_memcpy(&four, bytes, sizeof four);
+  const uint32x4_t b = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+  return vbslq_f32(vceqq_u32(b, vdupq_n_u32(0)), zero, other);
 }
 static HEED_INLINE float32x4_t shift_to_exponent(float32x4_t a) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23));
@@ -111,13 +131,16 @@ struct Simd {
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return xsimd::select(a < b, yes, no); }
   static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return xsimd::select(a == b, yes, no); }
+  static HEED_INLINE V choose_by_bytes(const uint8_t* bytes, V zero, V other) {
+    return V(detail::choose_by_bytes(bytes, zero.data, other.data));
+  }
   // The low 9 bits of a become sign and exponent.
   static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
   static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
 
   // Where one lane of a register can be a factor, W scalars are best loaded at once.
 #if defined(__aarch64__)
-  static constexpr bool kLanes = !kForSize;  // four times the code
+  static constexpr bool kLanes = true;
   template <int L>
   static HEED_INLINE V fma_lane(V a, V b, V c) { return V(vfmaq_laneq_f32(c.data, a.data, b.data, L)); }
 #else
@@ -147,6 +170,7 @@ struct ScalarSimd {
   static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }
   static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return a == b ? yes : no; }
+  static HEED_INLINE V choose_by_bytes(const uint8_t* byte, V zero, V other) { return *byte ? other : zero; }
   static HEED_INLINE V shift_to_exponent(V a) {
     uint32_t bits;
     __builtin_memcpy(&bits, &a, sizeof bits);
@@ -166,20 +190,21 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
-// The sizes below a tile's own that are compiled: all of them for SIMD, where a half-empty
-// tile costs a whole one, but only 1 without, and where code size counts more.
+// Accumulators as the loops after the sum read them: the same registers, but in a small build a
+// copy in memory, so that those loops need not be unrolled.
+template <class V, int M, int N>
+struct Sums {
+  V of[M][N];
+  HEED_INLINE explicit Sums(const V (&acc)[M][N]) {
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) of[i][j] = acc[i][j];
+  }
+};
+
+// The next smaller size of a tile that is compiled.
 template <int W>
 constexpr int smaller_tile(int size) {
-  return few_tiles(W) ? 1 : size - 1;
-}
-
-// f with the compiled size for a run-time number of registers; Whole: always the largest.
-template <int W, int N, bool Whole, class F>
-static HEED_INLINE void with_registers(uint32_t n, F f) {
-  if constexpr (N > 1 && !Whole) {
-    if (n < uint32_t(N)) return with_registers<W, smaller_tile<W>(N), Whole>(n, f);
-  }
-  f(std::integral_constant<int, N>());
+  return few_tile_sizes(W) ? 1 : size - 1;
 }
 
 // f(0), f(1) ... f(N - 1), each argument a constant of the compiler; f should be HEED_LAMBDA.

@@ -9,13 +9,12 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <new>
 #include <thread>
 #include <vector>
-
-#include "core/message.hpp"
 
 namespace heed {
 namespace {
@@ -120,7 +119,8 @@ struct ThreadPool::State {
 bool ThreadPool::init(uint32_t threads, Error& error, uint32_t spin_microseconds) noexcept {
   close();
   if (threads == 0 || threads > kMaxSlices) {
-    (void)refuse(&error, HEED_ERROR_CONFIG, "a pool has 1 to % threads, but % came", kMaxSlices, threads);
+    error.status = HEED_ERROR_CONFIG;
+    std::snprintf(error.message, sizeof error.message, "a pool has 1 to %u threads, but %u came", kMaxSlices, threads);
     return false;
   }
   if (threads > 1) {
@@ -131,16 +131,18 @@ bool ThreadPool::init(uint32_t threads, Error& error, uint32_t spin_microseconds
       s->workers.reserve(threads - 1);
       while (s->workers.size() + 1 < threads) s->workers.emplace_back([s] { s->work(); });
     } catch (const std::exception&) {  // bad_alloc or system_error
-      const uint64_t started = s ? s->workers.size() : 0;
+      const unsigned started = s ? unsigned(s->workers.size()) : 0;
       if (s) s->stop();
       delete s;
-      (void)refuse(&error, HEED_ERROR_THREADS, "a pool of % threads needs % new ones, but the system gave %", threads,
-                   threads - 1, started);
+      error.status = HEED_ERROR_THREADS;
+      std::snprintf(error.message, sizeof error.message,
+                    "a pool of %u threads needs %u new ones, but the system gave %u", threads, threads - 1, started);
       return false;
     }
     state_ = s;
   }
-  succeed(&error);
+  error.status = HEED_OK;
+  error.message[0] = 0;
   return true;
 }
 

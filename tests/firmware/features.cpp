@@ -123,10 +123,8 @@ void try_plans() {
   heed_sdpa_call call = heed_sdpa_call_default();
   call.query = call.key = call.value = heed::tensor(x, {2, kL, kL});
   call.output = heed::tensor(output, {2, kL, kL});
-  needs(HEED_WITH_SDPA,
-        heed_scaled_dot_product_attention(reinterpret_cast<heed_plan*>(memory.bytes), &call, sdpa_workspace.bytes,
-                                          sdpa_workspace.size(), &error),
-        "HEED_WITH_SDPA");
+  needs(HEED_WITH_SDPA, heed_scaled_dot_product_attention(reinterpret_cast<heed_plan*>(memory.bytes), &call,
+                        sdpa_workspace.bytes, sdpa_workspace.size(), &error), "HEED_WITH_SDPA");
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+// scores.hpp - s = k q^T of a block of keys: MR keys x NV registers of queries at a time.
+#pragma once
+#include "core/choice.hpp"
+#include "kernels/key_block.hpp"
+
+namespace heed {
+
+template <class Arch>
+struct Scores {
+  using S = simd_of<Arch>;
+  using V = typename S::V;
+  static constexpr int W = S::W, MR = Arch::attend_rows;
+
+  // The end of a score tile without unrolling: the sums wait where they go.
+  template <int M, int N>
+  static HEED_INLINE void rolled_scores(const V (&acc)[M][N], const float* bias, float* s, V* max) {
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) S::store(s + (i * N + j) * W, acc[i][j]);
+    for (int i = 0; i < M; ++i) {
+      for (int j = 0; j < N; ++j, s += W) {
+        V x = S::load(s);
+        if (bias) S::store(s, x = S::add(x, S::set(bias[i])));
+        max[j] = S::max(max[j], x);
+      }
+    }
+  }
+
+  // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
+  // stays in memory: in registers it would push q out of them.
+  template <int M, int N>
+  static HEED_INLINE_IF_FAST void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
+                                             float* s, V* max) {
+    V acc[M][N];
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
+    const float* qt = g.qt;
+    size_t d = 0;
+    if constexpr (S::kLanes) {
+      for (const float* const end = qt + g.head_dim / W * (W * N * W); qt != end; qt += W * N * W, d += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(k[i] + d);
+        for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
+      }
+    }
+    for (; d < g.head_dim; ++d, qt += N * W) {
+      V q[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        const V x = S::set(k[i][d]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
+      }
+    }
+    if constexpr (kForSize) return rolled_scores<M, N>(acc, bias, s, max);
+    if (bias)
+      HEED_UNROLL for (int i = 0; i < M; ++i)
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      V m = max[j];
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        m = S::max(m, acc[i][j]);
+        S::store(s + (i * N + j) * W, acc[i][j]);
+      }
+      max[j] = m;
+    }
+  }
+
+  // The last tile may run past the block, and a block may hold positions that must not be
+  // read: another key of the block is read in their place. That cannot raise the maximum,
+  // and nobody uses the score.
+  template <int M, int N>
+  static HEED_NOINLINE void odd_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
+    const float* k[M];
+    float bias[M];
+    for (uint32_t r = 0; r < uint32_t(M); ++r) {
+      uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
+      if (!is_visible(g, position)) position = b.any;
+      k[r] = g.k + ptrdiff_t(position) * g.k_stride;
+      bias[r] = bias_from(g, position) ? *bias_from(g, position) : 0.0f;
+    }
+    tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
+  }
+
+  template <int N>
+  static HEED_NOINLINE void tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
+    const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
+    const float* k[MR];
+    HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
+    const float* bias = bias_from(g, b.begin);
+    float* s = g.scores;
+    for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
+      tile<MR, N>(g, k, bias, s, max);
+      HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
+      if (bias) bias += MR;
+    }
+    constexpr int kHalf = few_tile_sizes(W) ? MR : MR / 2;
+    uint32_t i = whole;
+    for (; i + kHalf < b.keys; i += MR) odd_tile<MR, N>(g, b, i, max);
+    if (i < b.keys) odd_tile<kHalf, N>(g, b, i, max);
+  }
+};
+
+}  // namespace heed

@@ -1,0 +1,69 @@
+// values.hpp - o = o alpha + v^T p over a block of keys: MR features x NV registers of queries
+// at a time. Careful tiles do not look at values whose weight is 0: they may be NaN, or absent.
+#pragma once
+#include "core/choice.hpp"
+#include "kernels/key_block.hpp"
+
+namespace heed {
+
+template <class Arch>
+struct Values {
+  using S = simd_of<Arch>;
+  using V = typename S::V;
+  static constexpr int W = S::W, MR = Arch::attend_rows;
+
+  template <int M, int N, bool Careful>
+  static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
+                                       bool first, uint32_t d) {
+    const bool careful = Careful && (kWithMasks || kWithCausal) && (!kForSize || b.careful);
+    V acc[M][N];
+    HEED_UNROLL for (int i = 0; i < M; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
+    const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
+    const float* s = g.scores;
+    for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
+      if (careful && !is_visible(g, b.begin + k)) continue;
+      V p[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
+      if constexpr (S::kLanes && M == W && !Careful) {
+        const V x = S::load(v);
+        for_constants<M>([&](auto i) HEED_LAMBDA {
+          HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::template fma_lane<i>(p[j], x, acc[i][j]);
+        });
+      } else {
+        HEED_UNROLL for (int i = 0; i < M; ++i) {
+          const V x = S::set(v[i]);
+          HEED_UNROLL for (int j = 0; j < N; ++j) {
+            const V y = S::fma(x, p[j], acc[i][j]);
+            acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;
+          }
+        }
+      }
+    }
+    float* o = g.ot + d * N * W;
+    const Sums<V, M, N> sum(acc);
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
+        float* at = o + (i * N + j) * W;
+        S::store(at, first ? sum.of[i][j] : S::fma(S::load(at), alpha[j], sum.of[i][j]));
+      }
+    }
+  }
+
+  template <int N, bool Careful, int M = MR>
+  static HEED_INLINE void tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha,
+                                      bool first, uint32_t d = 0) {
+    for (; d + M <= g.value_dim; d += M) tile<M, N, Careful>(g, b, alpha, first, d);
+    if constexpr (M > 1) tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
+  }
+
+  // In a size build careful tiles have one row, and do the rest of the others too.
+  template <int N>
+  static HEED_INLINE void few_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
+    uint32_t d = 0;
+    for (; MR > 1 && !b.careful && d + MR <= g.value_dim; d += MR) tile<MR, N, MR == 1>(g, b, alpha, first, d);
+    for (; d < g.value_dim; ++d) tile<1, N, true>(g, b, alpha, first, d);
+  }
+};
+
+}  // namespace heed

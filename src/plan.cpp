@@ -36,7 +36,7 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   p.kernels = find_table(isa, error);
   if (!p.kernels) return HEED_ERROR_ISA;
   p.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
-  p.small = g.small() && p.kernels->small;
+  p.small = !kForSize && g.small() && p.kernels->small;
   memcpy(memory, &p, sizeof p);
   *plan = static_cast<const heed_plan*>(memory);
   return succeed(error);

@@ -163,11 +163,16 @@ WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w) {
 
 // memcmp, without asking libc for it, of all but the checksum.
 bool weights_match(const heed_plan& plan, const void* weights) {
-  constexpr size_t kWords = sizeof(WeightsHeader) / sizeof(uint32_t), kCrc = offsetof(WeightsHeader, crc) / sizeof(uint32_t);
-  uint32_t want[kWords], came[kWords], difference = 0;
-  memcpy(want, &plan.header, sizeof want);
-  memcpy(came, weights, sizeof came);
-  for (size_t i = 0; i < kWords; ++i) difference |= i == kCrc ? 0 : want[i] ^ came[i];
+  constexpr size_t kCrc = offsetof(WeightsHeader, crc);
+  const unsigned char *a = reinterpret_cast<const unsigned char*>(&plan.header),
+                      *b = static_cast<const unsigned char*>(weights);
+  uint32_t difference = 0;
+  for (size_t at = 0; at < sizeof(WeightsHeader); at += sizeof(uint32_t)) {
+    uint32_t want, came;
+    memcpy(&want, a + at, sizeof want);
+    memcpy(&came, b + at, sizeof came);
+    if (at != kCrc) difference |= want ^ came;
+  }
   return difference == 0;
 }
 

@@ -48,8 +48,11 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   c.kdim = h.kdim;
   c.vdim = h.vdim;
   c.max_query = 1;  // the rules want one
-  if (const char* rule = broken_rule(c))
-    return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
+  if constexpr (kWithMessages) {
+    if (const char* rule = broken_rule(c)) return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
+  } else if (!verdict<RuleHolds>(c)) {
+    return set_status(error, HEED_ERROR_WEIGHTS);
+  }
   const uint64_t want = weights_layout(geometry(c)).bytes;
   if (h.bytes != want || bytes != want)
     return refuse(error, HEED_ERROR_WEIGHTS,

@@ -61,7 +61,7 @@ static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlo
 // busy, and no sum over heads is wanted. Otherwise slices share the tokens of as many groups as
 // there are slices.
 static constexpr bool split_heads(const Geometry& g, bool average) {
-  if (g.slices == 1) return true;
+  if (!kWithSlices || g.slices == 1) return true;
   const uint32_t turns = (g.groups() + g.slices - 1) / g.slices;
   return uint64_t(turns) * g.slices * 10 <= uint64_t(g.groups()) * 11 && !average;
 }

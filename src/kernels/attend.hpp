@@ -39,6 +39,11 @@ struct Attend {
     V max[NV], sum[NV];        // sum: at the end 1 / sum
 
     uint32_t lanes() const { return registers * uint32_t(W); }  // a row of q^T, scores, o^T
+    // The query of a lane; lanes past the last query repeat it.
+    uint32_t row_at(uint32_t j, uint32_t lane) const {
+      const uint32_t at = j * uint32_t(W) + lane;
+      return row + (at < rows ? at : rows - 1);
+    }
     uint32_t rows_of(uint32_t j) const {
       const uint32_t before = j * uint32_t(W);
       return rows <= before ? 0 : rows - before < uint32_t(W) ? rows - before : uint32_t(W);
@@ -62,10 +67,7 @@ struct Attend {
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
       const float* q[W];
-      for (uint32_t i = 0; i < uint32_t(W); ++i) {
-        const uint32_t lane = j * uint32_t(W) + i;
-        q[i] = g.q + ptrdiff_t(p.row + (lane < p.rows ? lane : p.rows - 1)) * g.q_stride;
-      }
+      for (uint32_t i = 0; i < uint32_t(W); ++i) q[i] = g.q + ptrdiff_t(p.row_at(j, i)) * g.q_stride;
       float* qt = g.qt + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W) Columns<S>::to_lanes(q, Columns<S>::step_at(d, dim), g.scale, qt, lanes);
@@ -87,17 +89,15 @@ struct Attend {
   // past the last query repeat it.
   static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* terms) {
     const AttendArgs& g = p.g;
-    const uint32_t first = p.row + j * uint32_t(W), last = p.rows_of(j) - 1;
-    if (g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
+    if (kForSize || g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
       for (uint32_t i = 0; i < uint32_t(W); ++i)
         for (uint32_t q = 0; q < uint32_t(W); ++q)
-          terms[i * W + q] = i < keys ? mask_term(g, first + (q < last ? q : last), position + i) : 0.0f;
+          terms[i * W + q] = i < keys ? mask_term(g, p.row_at(j, q), position + i) : 0.0f;
       return;
     }
     V r[W];
     HEED_UNROLL for (int q = 0; q < W; ++q) {
-      const ptrdiff_t at = ptrdiff_t(first + (uint32_t(q) < last ? uint32_t(q) : last)) * g.mask.row_stride +
-                           ptrdiff_t(position - g.slots);
+      const ptrdiff_t at = ptrdiff_t(p.row_at(j, uint32_t(q))) * g.mask.row_stride + ptrdiff_t(position - g.slots);
       r[q] = g.mask.is_float ? S::load(static_cast<const float*>(g.mask.data) + at)
                              : S::choose_by_bytes(static_cast<const uint8_t*>(g.mask.data) + at,
                                                   S::set(g.mask.hides ? 0.0f : kHidden),

@@ -91,8 +91,8 @@ struct Project {
       chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
   }
 
-  // Without SIMD single features are few: their rows go one by one.
-  static constexpr int most_rows(int registers) { return W == 1 && registers == 1 ? 1 : MR; }
+  // Single registers are few where sizes are: their rows go one by one.
+  static constexpr int most_rows(int registers) { return few_tile_sizes(W) && registers == 1 ? 1 : MR; }
 
   // The next `want` rows that count, from feature `column` of c on; *row moves past them.
   static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t* row, uint32_t want) {

@@ -92,10 +92,11 @@ struct Scores {
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }
-    constexpr int kHalf = few_tile_sizes(W) ? MR : MR / 2;
+    constexpr int kHalf = few_tile_sizes(W) ? 0 : MR / 2;
     uint32_t i = whole;
     for (; i + kHalf < b.keys; i += MR) odd_tile<MR, N>(g, b, i, max);
-    if (i < b.keys) odd_tile<kHalf, N>(g, b, i, max);
+    if constexpr (kHalf != 0)
+      if (i < b.keys) odd_tile<kHalf, N>(g, b, i, max);
   }
 };
 

@@ -140,7 +140,7 @@ struct Simd {
 
   // Where one lane of a register can be a factor, W scalars are best loaded at once.
 #if defined(__aarch64__)
-  static constexpr bool kLanes = true;
+  static constexpr bool kLanes = !kForSize;  // four times the code
   template <int L>
   static HEED_INLINE V fma_lane(V a, V b, V c) { return V(vfmaq_laneq_f32(c.data, a.data, b.data, L)); }
 #else

@@ -61,7 +61,8 @@ struct Values {
   template <int N>
   static HEED_INLINE void few_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
     uint32_t d = 0;
-    for (; MR > 1 && !b.careful && d + MR <= g.value_dim; d += MR) tile<MR, N, MR == 1>(g, b, alpha, first, d);
+    if constexpr (MR > 1 && N > 1)
+      for (; !b.careful && d + MR <= g.value_dim; d += MR) tile<MR, N, false>(g, b, alpha, first, d);
     for (; d < g.value_dim; ++d) tile<1, N, true>(g, b, alpha, first, d);
   }
 };

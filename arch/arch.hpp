@@ -14,7 +14,7 @@ constexpr KernelTable make_table() {
   t.lanes = uint32_t(simd_of<Arch>::W);
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
-  if constexpr (simd_of<Arch>::W > 1) t.small = &Small<typename Arch::small>::run;
+  if constexpr (!std::is_void_v<typename Arch::small>) t.small = &Small<typename Arch::small>::run;
   t.tiles = tiles_of<Arch>();
   return t;
 }

@@ -5,6 +5,7 @@ namespace {
 struct scalar {
   static constexpr const char* name = "scalar";
   using isa = heed::scalar_isa;
+  using small = void;
   static constexpr int project_rows = 4, project_vectors = 4;
   static constexpr int prefetch_rows = 0;
   static constexpr int attend_rows = 4, attend_vectors = 4;

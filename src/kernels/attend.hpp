@@ -132,7 +132,7 @@ struct Attend {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(k[i][d]);
+        const auto x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }
@@ -238,7 +238,7 @@ struct Attend {
         });
       } else {
         HEED_UNROLL for (int i = 0; i < M; ++i) {
-          const V x = S::set(v[i]);
+          const auto x = S::set(v[i]);
           HEED_UNROLL for (int j = 0; j < N; ++j) {
             const V y = S::fma(x, p[j], acc[i][j]);
             acc[i][j] = Careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;

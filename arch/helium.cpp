@@ -8,7 +8,7 @@ struct helium {
   using small = void;
   static constexpr int project_rows = 3, project_vectors = 2;
   static constexpr int prefetch_rows = 0;
-  static constexpr int attend_rows = 2, attend_vectors = 3;
+  static constexpr int attend_rows = 4, attend_vectors = 1;
   static constexpr int few_rows = 1;
 };
 }  // namespace

@@ -1,4 +1,5 @@
 // simd.hpp - the only door to xsimd (8.1 to 14.3) and intrinsics. Kernels see simd_of<Arch> and nothing else.
+// set(x) stands for x in all lanes; auto keeps it as cheap as the arch can have it.
 //
 // What goes around xsimd, and why:
 //   fma         8.1 has none for AVX-512, and Arm's needs the fused form by name

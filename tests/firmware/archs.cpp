@@ -94,9 +94,9 @@ bool module(const Problem& p, const char* isa) {
   call.causal = p.causal ? HEED_CAUSAL_BOTTOM_RIGHT : HEED_CAUSAL_NONE;
   call.output = floats(answers, 1, p.query_len, e);
   call.need_weights = p.need_weights, call.average_attn_weights = p.average;
-  if (p.need_weights)
-    call.attn_weights = heed_contiguous(answers + p.query_len * e, HEED_FLOAT32, p.average ? 3 : 4, 1,
-                                        p.average ? p.query_len : p.heads, p.average ? positions : p.query_len, positions);
+  const float* const weights = p.need_weights ? answers + p.query_len * e : nullptr;
+  if (p.average) call.attn_weights = floats(weights, 1, p.query_len, positions);
+  else call.attn_weights = heed_contiguous(weights, HEED_FLOAT32, 4, 1, p.heads, p.query_len, positions);
   for (uint32_t i = 0; p.pads && i < p.key_len * e; ++i)
     if (padding[i / e]) keys[i] = values[i] = kNan;  // never read
   const heed_plan* plan;

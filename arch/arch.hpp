@@ -1,5 +1,7 @@
 // arch.hpp - the mold every arch is cast in: all kernels, one table.
 #pragma once
+#include <type_traits>
+
 #include "core/table.hpp"
 #include "kernels/attend.hpp"
 #include "kernels/project.hpp"
@@ -14,7 +16,7 @@ constexpr KernelTable make_table() {
   t.lanes = uint32_t(simd_of<Arch>::W);
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
-  if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;
+  if constexpr (!std::is_void_v<typename Arch::small> && !kForSize) t.small = &Small<typename Arch::small>::run;
   t.tiles = tiles_of<Arch, simd_of<Arch>::W>();
   return t;
 }

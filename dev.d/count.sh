@@ -5,7 +5,9 @@
 budgets=bench/count/budgets.txt
 counted_linux=("neon64 rpi4 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a72"
   "neon32 rpi2-32 arm-linux-gnueabihf-g++ qemu-arm cortex-a7")
-counted_bare=("cortex-m4 mps2-an386" "cortex-m7 mps2-an500" "cortex-m33 mps2-an505" "cortex-m55 mps3-an547")
+counted_bare=("cortex-m4 cortex-m4 mps2-an386 all" "cortex-m7 cortex-m7 mps2-an500 all"
+  "cortex-m33 cortex-m33 mps2-an505 all" "cortex-m55 cortex-m55 mps3-an547 all"
+  "cortex-m55-scalar cortex-m55 mps3-an547 scalar")  # target, preset, machine, archs: the best one is counted
 counted_cases=(kwt1 minilm decode)
 
 need_count() {
@@ -25,7 +27,7 @@ compilers() {
 
 # build_counted: the plugin, and per target a program of it, in build/count.
 build_counted() {
-  local entry target board compiler dir machine
+  local entry target board compiler dir archs
   g++ -std=c++17 -O1 -Wall -Wextra -shared -fPIC -fvisibility=hidden bench/count/plugin.cpp -o build/count/libcount.so || return 1
   for entry in "${counted_linux[@]}"; do
     read -r target board compiler _ <<<"$entry"
@@ -36,9 +38,9 @@ build_counted() {
       "$compiler" -std=c++17 -O2 -static -Iinclude bench/count/count.cpp "$dir/libheed.a" -o "$dir/heed_count" || return 1
   done
   for entry in "${counted_bare[@]}"; do
-    read -r target machine <<<"$entry"
-    cmake --preset "$target" &&
-      cmake --build "build/$target" -j "$jobs" --target firmware_keyword_spotting || return 1
+    read -r target board _ archs <<<"$entry"
+    cmake --preset "$board" -B "build/count/$target" -DHEED_ARCHS="$archs" &&
+      cmake --build "build/count/$target" -j "$jobs" --target firmware_keyword_spotting || return 1
   done
 }
 
@@ -53,10 +55,10 @@ run_counted() {
     done
   done
   for entry in "${counted_bare[@]}"; do
-    read -r target machine <<<"$entry"
+    read -r target _ machine _ <<<"$entry"
     timeout 60 qemu-system-arm -plugin "build/count/libcount.so,out=$PWD/build/count/$target.kwt1.txt" -d plugin \
       -M "$machine" -nic none -nographic -monitor none -serial none -semihosting-config enable=on,target=native \
-      -kernel "build/$target/examples/firmware/firmware_keyword_spotting" || return 1
+      -kernel "build/count/$target/examples/firmware/firmware_keyword_spotting" || return 1
   done
 }
 

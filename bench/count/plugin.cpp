@@ -27,6 +27,7 @@ size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, size_t);
 uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
 size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
+const void* qemu_plugin_insn_data(const qemu_plugin_insn*);
 char* qemu_plugin_insn_disas(const qemu_plugin_insn*);
 const char* qemu_plugin_insn_symbol(const qemu_plugin_insn*);
 void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn*, int operation, void* number, uint64_t addend);
@@ -82,9 +83,18 @@ std::string function_of(const char* symbol) {
   return text;
 }
 
+// What qemu 7's disassembler shows as .byte: MVE's vfma.f32 with a general register, and with a vector.
+bool is_fused_mve(qemu_plugin_insn* instruction) {
+  uint16_t half[2];
+  if (qemu_plugin_insn_size(instruction) != sizeof half) return false;
+  std::memcpy(half, qemu_plugin_insn_data(instruction), sizeof half);
+  return ((half[0] & 0xfff1) == 0xee31 && (half[1] & 0x0ff0) == 0x0e40) ||
+         ((half[0] & 0xfff1) == 0xef00 && (half[1] & 0x1ff1) == 0x0c50);
+}
+
 bool is_fused(qemu_plugin_insn* instruction) {
   char* const text = qemu_plugin_insn_disas(instruction);
-  bool fused = false;
+  bool fused = text && std::strncmp(text, ".byte", 5) == 0 && is_fused_mve(instruction);
   for (const char* name : {"fmla", "fmls", "fmadd", "fmsub", "fnmadd", "fnmsub", "vfma", "vfms", "vfnma", "vfnms"})
     fused = fused || (text && std::strncmp(text, name, std::strlen(name)) == 0);
   std::free(text);

@@ -213,8 +213,8 @@ const char *heed_plan_isa(const heed_plan *plan);
 
 /* One line for each arch of this build, best first. */
 typedef struct heed_isa_info {
-  const char *name;   /* "avx512", "avx2", "sse42", "neon64", "neon32", "scalar", "onednn" */
-  const char *simd;   /* xsimd's name of it */
+  const char *name;   /* "avx512", "avx2", "sse42", "neon64", "neon32", "helium", "scalar", "onednn" */
+  const char *simd;   /* xsimd's name of it, or "mve" or "scalar" */
   const char *needs;  /* what the CPU must have, as text */
   uint32_t lanes;     /* floats in one register */
   bool usable;        /* this CPU and its operating system can run it */

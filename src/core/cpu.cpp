@@ -29,6 +29,8 @@ CpuFeatures detect_cpu() {
   c.neon32 = (hwcap & kNeon) && (hwcap & kVfpv4);
 #elif defined(__arm__) && defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
   c.neon32 = true;  // bare metal: built for it, so it is there
+#elif defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+  c.helium = true;  // likewise; only an M-profile has MVE
 #endif
   return c;
 }

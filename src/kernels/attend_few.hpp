@@ -134,7 +134,7 @@ struct AttendFew {
     const float* v = w.v(d);
     for (uint32_t k = 0; k < w.b.keys; ++k, v += w.g.v_stride) {
       if (w.skips(k)) continue;
-      const V weight = S::set(w.p[k]);
+      const auto weight = S::set(w.p[k]);
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[j] = S::fma(S::load(v + j * W), weight, acc[j]);
     }
     HEED_UNROLL for (int j = 0; j < N; ++j) {

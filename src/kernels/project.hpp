@@ -61,7 +61,7 @@ struct Project {
           __builtin_prefetch(b + size_t(j) * b_stride + Arch::prefetch_rows * kPanel);
       }
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(a[i][k]);
+        const auto x = S::set(a[i][k]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
       }
     }

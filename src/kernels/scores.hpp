@@ -46,7 +46,7 @@ struct Scores {
       V q[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const V x = S::set(k[i][d]);
+        const auto x = S::set(k[i][d]);
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
       }
     }

@@ -1,4 +1,5 @@
-// simd.hpp - the only door to xsimd (8.1 to 14.3). Kernels see Simd<Arch> and nothing else.
+// simd.hpp - the only door to xsimd (8.1 to 14.3) and intrinsics. Kernels see simd_of<Arch> and nothing else.
+// set(x) stands for x in all lanes; auto keeps it as cheap as the arch can have it.
 //
 // What goes around xsimd, and why:
 //   fma         8.1 has none for AVX-512, and Arm's needs the fused form by name
@@ -14,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include "core/choice.hpp"
 #if !defined(HEED_NO_XSIMD)
@@ -23,6 +25,8 @@
 #include <immintrin.h>
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
+#elif defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)  // 2: with floating point
+#include <arm_mve.h>
 #endif
 
 #define HEED_INLINE inline __attribute__((always_inline))
@@ -187,6 +191,9 @@ struct PickSimd { using type = Simd<Arch>; };
 template <class Arch>
 struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 }  // namespace detail
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#include "kernels/simd_mve.inc"
+#endif
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 

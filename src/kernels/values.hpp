@@ -32,7 +32,7 @@ struct Values {
         });
       } else {
         HEED_UNROLL for (int i = 0; i < M; ++i) {
-          const V x = S::set(v[i]);
+          const auto x = S::set(v[i]);
           HEED_UNROLL for (int j = 0; j < N; ++j) {
             const V y = S::fma(x, p[j], acc[i][j]);
             acc[i][j] = careful ? S::if_equal(p[j], S::set(0.0f), acc[i][j], y) : y;

@@ -4,6 +4,7 @@
 
 sizes() {
   need_native
+  # shellcheck disable=SC2154  # of ../dev
   need "${cross_packages[@]}"
   need arm-none-eabi-g++:gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev
   size_tests minimal "HEED_MINIMAL" . -DHEED_MINIMAL=ON

@@ -1,19 +1,22 @@
 # shellcheck shell=bash
-# sizes.sh - ./dev sizes: what the core takes on a board, and what a build that leaves everything out
-# still does. Read by ../dev.
+# sizes.sh - ./dev sizes: what the core takes on a board, what a build that leaves everything out still
+# does, and the code of size builds under the desk's tests, whose guard pages no board has. Read by ../dev.
 
 sizes() {
-  local dir=build/sizes/native
-  need_build_tools
+  need_native
   # shellcheck disable=SC2154  # of ../dev
-  need g++:g++ libxsimd-dev "${cross_packages[@]}"
+  need "${cross_packages[@]}"
   need arm-none-eabi-g++:gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev
-  need qemu-system-arm:qemu-system-arm
-  mkdir -p "$dir"
-  step "$dir/configure.log" "HEED_MINIMAL: configure" -- cmake -S . -B "$dir" -DHEED_MINIMAL=ON \
-    -DHEED_BUILD_TOOLS=OFF -DHEED_BUILD_IO=OFF
+  size_tests minimal "HEED_MINIMAL" . -DHEED_MINIMAL=ON
+  size_tests small "native, built for size" "bits|golden|guard|hidden|errors|reference" -DCMAKE_BUILD_TYPE=MinSizeRel
   # shellcheck disable=SC2154  # of parts.sh
-  step "$dir/build.log" "HEED_MINIMAL: build" -- cmake --build "$dir" -j "$jobs"
-  step "$dir/test.log" "HEED_MINIMAL: test" -- ctest --test-dir "$dir" --output-on-failure --no-tests=error
   CMAKE_BUILD_PARALLEL_LEVEL=$jobs tests/footprint.sh build/sizes
+}
+
+size_tests() {  # NAME TITLE TESTS CMAKE_OPTION...
+  local dir=build/sizes/$1
+  mkdir -p "$dir"
+  step "$dir/configure.log" "$2: configure" -- cmake -S . -B "$dir" -DHEED_BUILD_TOOLS=OFF -DHEED_BUILD_IO=OFF "${@:4}"
+  step "$dir/build.log" "$2: build" -- cmake --build "$dir" -j "$jobs"
+  step "$dir/test.log" "$2: test" -- ctest --test-dir "$dir" -R "$3" --output-on-failure --no-tests=error
 }

@@ -91,8 +91,8 @@ check_budgets() {
 }
 
 show_counted() {
-  printf '\n%-11s %-7s %-28s %13s %13s %s\n' target case function instructions "fused m-adds" ratio
-  awk '{ printf "%-11s %-7s %-28s %13d %13d %s\n", $1, $2, $3, $4, $5, $5 ? sprintf("%5.2f", $4 / $5) : "" }' build/count/table.txt
+  printf '\n%-17s %-7s %-28s %13s %13s %s\n' target case function instructions "fused m-adds" ratio
+  awk '{ printf "%-17s %-7s %-28s %13d %13d %s\n", $1, $2, $3, $4, $5, $5 ? sprintf("%5.2f", $4 / $5) : "" }' build/count/table.txt
 }
 
 # The hottest straight piece of each large kernel, as llvm-mca models it: no cache, no front end.

@@ -5,9 +5,12 @@
 namespace heed {
 namespace {
 
+// The stride of an axis of one element says nothing, and may be anything: numpy has had PTRDIFF_MAX there.
+ptrdiff_t step(const heed_tensor& t, uint32_t axis) { return t.shape[axis] > 1 ? t.stride[axis] : 0; }
+
 Rows rows(const Request& in, const heed_tensor& t) {
-  return {static_cast<float*>(t.data), in.batched ? t.stride[in.batch_axis] : 0,
-          in.projects() ? 0 : t.stride[in.head_axis], t.stride[in.length_axis]};
+  return {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0,
+          in.projects() ? 0 : step(t, in.head_axis), step(t, in.length_axis)};
 }
 
 MaskView mask_view(const heed_tensor& t, bool hides) {
@@ -22,8 +25,8 @@ void fill_masks(const Request& in, Job& job) {
   if (in.key_padding_mask) {
     const heed_tensor& p = *in.key_padding_mask;
     job.padding = mask_view(p, true);
-    job.padding.row_stride = in.batched ? p.stride[0] : 0;
-    job.padding.key_stride = p.stride[in.batched];
+    job.padding.row_stride = in.batched ? step(p, 0) : 0;
+    job.padding.key_stride = step(p, in.batched);
   }
   if (!in.attn_mask) return;
   const heed_tensor& m = *in.attn_mask;
@@ -31,7 +34,7 @@ void fill_masks(const Request& in, Job& job) {
   ptrdiff_t stride[4];                     // of (N, H, L, S); 0 where it has no such axis or broadcasts
   for (uint32_t axis = 0; axis < 4; ++axis) {
     const uint32_t i = axis + m.rank - 4;
-    stride[axis] = axis + m.rank < 4 || m.shape[i] == 1 ? 0 : m.stride[i];
+    stride[axis] = axis + m.rank < 4 ? 0 : step(m, i);
   }
   job.mask_batch = stride[0];
   job.mask_head = stride[1];
@@ -45,8 +48,8 @@ void fill_weights_output(const Request& in, Job& job) {
   const heed_tensor& w = *in.attn_weights;
   job.need_weights = true;
   job.average = in.average;
-  job.attn_weights = {static_cast<float*>(w.data), in.batched ? w.stride[0] : 0,
-                      in.average ? 0 : w.stride[w.rank - 3], w.stride[w.rank - 2]};
+  job.attn_weights = {static_cast<float*>(w.data), in.batched ? step(w, 0) : 0,
+                      in.average ? 0 : step(w, w.rank - 3), step(w, w.rank - 2)};
 }
 
 int64_t offset_of(const Request& in, int64_t offset) {

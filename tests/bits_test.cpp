@@ -22,9 +22,10 @@ std::vector<std::string> exact_archs() {  // equal to themselves, not always to 
   return names;
 }
 
-std::vector<Problem> problems(uint64_t seed, uint32_t count) {
-  const Sizes sizes{{1, 2, 3}, {1, 2, 3, 7, 16, 33, 50, 97}, {1, 5, 16, 33, 127, 129, 260}, {1, 2, 3, 4, 8},
-                    {1, 3, 4, 7, 8, 16, 17}};
+const Sizes kSizes{{1, 2, 3}, {1, 2, 3, 7, 16, 33, 50, 97}, {1, 5, 16, 33, 127, 129, 260}, {1, 2, 3, 4, 8},
+                   {1, 3, 4, 7, 8, 16, 17}};
+
+std::vector<Problem> problems(uint64_t seed, uint32_t count, const Sizes& sizes = kSizes) {
   Random random(seed);
   std::vector<Problem> list;
   for (uint32_t i = 0; i < count; ++i) list.push_back(random_problem(random, sizes));
@@ -32,6 +33,18 @@ std::vector<Problem> problems(uint64_t seed, uint32_t count) {
 }
 
 uint32_t count_of(uint32_t full) { return quick() ? full / 10 + 1 : full; }
+
+// As numpy's own tests have them; sums with such a stride overflow.
+void spoil_unused_strides(Runner& r, bool sdpa) {
+  std::vector<heed_tensor*> tensors{&r.call.query, &r.call.key, &r.call.value, &r.call.key_padding_mask,
+                                    &r.call.attn_mask, &r.call.output, &r.call.attn_weights};
+  if (sdpa)
+    tensors = {&r.sdpa_call.query, &r.sdpa_call.key, &r.sdpa_call.value, &r.sdpa_call.attn_mask, &r.sdpa_call.output,
+               &r.sdpa_call.attn_weights};
+  for (heed_tensor* t : tensors)
+    for (uint32_t i = 0; i < t->rank; ++i)
+      if (t->shape[i] == 1) t->stride[i] = PTRDIFF_MAX;
+}
 
 Answer flushed(Answer a) {
   for (float& x : a.output) x = heed_test::flushed(x);
@@ -152,6 +165,19 @@ TEST_CASE("addresses, strides and limits of the plan do not change a bit", "[bit
         CAPTURE(arch, offset);
         CHECK(same_bits(want, solve(p, o)));
       }
+    }
+  }
+}
+
+TEST_CASE("the stride of an axis of one element may be anything", "[bits]") {
+  for (const Problem& p : problems(18, count_of(100), {{1, 2}, {1, 2}, {1, 2, 5}, {1, 2}, {1, 4}})) {
+    CAPTURE(describe(p));
+    for (const std::string& arch : exact_archs()) {
+      const Answer want = solve(p, arch);
+      Runner r(p, arch);
+      spoil_unused_strides(r, p.sdpa);
+      REQUIRE(r.go() == HEED_OK);
+      CHECK(same_bits(want, {r.output(), r.weights()}));
     }
   }
 }

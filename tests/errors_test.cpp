@@ -2,12 +2,18 @@
 // (1 to 16 in PyTorch's order), a sentence with what was expected and what came, nothing written.
 #include <cstdlib>
 #include <functional>
+#include <type_traits>
 
 #include "refusal.hpp"
 
 using namespace heed_test;
 
 namespace {
+
+// Else reading a negative one, to refuse it, would be undefined.
+static_assert(std::is_signed_v<std::underlying_type_t<heed_dtype>> && std::is_signed_v<std::underlying_type_t<heed_causal>> &&
+                  std::is_signed_v<std::underlying_type_t<heed_fully_masked>>,
+              "an option may be any int");
 
 Problem mha() {
   Problem p;

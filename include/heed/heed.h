@@ -97,12 +97,13 @@ const char *heed_status_name(heed_status status);
 
 /* ---- tensors ------------------------------------------------------------------- */
 
-/* The last enumerator of each option makes every int a value that C++ may read, so that a
+/* The last two enumerators of each option make every int a value that C++ may read, so that a
  * wrong one can be refused. */
 typedef enum heed_dtype {
   HEED_FLOAT32 = 0,
   HEED_BOOL = 1,
-  HEED_DTYPE_ANY_INT = 0x7fffffff
+  HEED_DTYPE_ANY_INT = 0x7fffffff,
+  HEED_DTYPE_ANY_NEGATIVE_INT = -0x7fffffff - 1
 } heed_dtype;
 
 /* A view of the caller's memory. Element (i, j, ...) lies at
@@ -271,14 +272,16 @@ typedef enum heed_causal {
   HEED_CAUSAL_TOP_LEFT = 1,     /* offset 0: PyTorch's is_causal */
   HEED_CAUSAL_BOTTOM_RIGHT = 2, /* offset S - L: the last query sees all keys */
   HEED_CAUSAL_OFFSET = 3,       /* offset causal_offset, may be negative */
-  HEED_CAUSAL_ANY_INT = 0x7fffffff
+  HEED_CAUSAL_ANY_INT = 0x7fffffff,
+  HEED_CAUSAL_ANY_NEGATIVE_INT = -0x7fffffff - 1
 } heed_causal;
 
 /* What a query that sees no key gives. */
 typedef enum heed_fully_masked {
   HEED_FULLY_MASKED_ZERO = 0, /* attention 0 (so output == out_proj.bias), weights 0 */
   HEED_FULLY_MASKED_NAN = 1,  /* NaN, as PyTorch with need_weights=True */
-  HEED_FULLY_MASKED_ANY_INT = 0x7fffffff
+  HEED_FULLY_MASKED_ANY_INT = 0x7fffffff,
+  HEED_FULLY_MASKED_ANY_NEGATIVE_INT = -0x7fffffff - 1
 } heed_fully_masked;
 
 /* Threads are the caller's. Call task(argument, i) exactly once for every i in

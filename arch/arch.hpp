@@ -12,6 +12,7 @@ constexpr KernelTable make_table() {
   t.name = Arch::name;
   t.simd = Arch::isa::name();
   t.lanes = uint32_t(simd_of<Arch>::W);
+  t.rounding = simd_of<Arch>::kFused ? Rounding::fused : Rounding::twice;
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
   if constexpr (simd_of<Arch>::W > 1 && !kForSize) t.small = &Small<typename Arch::small>::run;

@@ -14,6 +14,7 @@ constexpr KernelTable make_table() {
   t.name = Arch::name;
   t.simd = Arch::isa::name();
   t.lanes = uint32_t(simd_of<Arch>::W);
+  t.rounding = simd_of<Arch>::kFused ? Rounding::fused : Rounding::twice;
   t.project = &Project<Arch>::run;
   t.attend = &Attend<Arch>::run;
   if constexpr (!std::is_void_v<typename Arch::small> && !kForSize) t.small = &Small<typename Arch::small>::run;

@@ -293,6 +293,6 @@ void attend(const AttendArgs& g) {
 }  // namespace
 
 extern const KernelTable table_onednn;
-constexpr KernelTable table_onednn = {"onednn", "oneDNN", 0, &project, &attend, nullptr, {}};
+constexpr KernelTable table_onednn = {"onednn", "oneDNN", 0, Rounding::own, &project, &attend, nullptr, {}};
 
 }  // namespace heed

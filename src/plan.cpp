@@ -37,6 +37,7 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   if (!p.kernels) return HEED_ERROR_ISA;
   p.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
   p.small = !kForSize && g.small() && p.kernels->small;
+  if constexpr (kWithSelfTest) p.crc = checksum(&p);
   memcpy(memory, &p, sizeof p);
   *plan = static_cast<const heed_plan*>(memory);
   return succeed(error);
@@ -70,6 +71,21 @@ heed_status heed_sdpa_plan_init(const heed_sdpa_config* config, void* memory, si
                                 const heed_plan** plan, heed_error* error) {
   if constexpr (!heed::kWithSdpa) return heed::refuse_feature(error, "HEED_WITH_SDPA");
   else return heed::plan_init(config, memory, bytes, plan, error);
+}
+
+heed_status heed_plan_verify(const heed_plan* plan, heed_error* error) {
+  using namespace heed;
+  if constexpr (!kWithSelfTest) {
+    return refuse_feature(error, "HEED_WITH_SELF_TEST");
+  } else {
+    if (!plan) return refuse_null(error, "plan");
+    if (!is_plan(plan))
+      return refuse(error, HEED_ERROR_PLAN, "plan is not one of heed_plan_init or heed_sdpa_plan_init");
+    const uint32_t sum = checksum(plan);
+    if (sum != plan->crc)
+      return refuse(error, HEED_ERROR_PLAN, "plan is damaged: its CRC-32C should be %, but is %", plan->crc, sum);
+    return succeed(error);
+  }
 }
 
 const char* heed_plan_isa(const heed_plan* plan) { return heed::is_plan(plan) ? plan->kernels->name : ""; }

@@ -1,5 +1,6 @@
 // plan.hpp - a checked configuration: what an operation computes with, and where.
 #pragma once
+#include "core/crc32c.hpp"
 #include "core/table.hpp"
 #include "heed/layout.hpp"
 
@@ -22,6 +23,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed weights are lit
 
 struct heed_plan {
   uint32_t magic;
+  uint32_t crc;  // CRC-32C of all that follows
   heed::Geometry geometry;
   heed::WeightsLayout weights;      // all 0 for SDPA
   heed::WorkspaceLayout workspace;
@@ -37,6 +39,11 @@ namespace heed {
 inline constexpr uint32_t kPlanMagic = 0x6e6c7068;  // "hpln"
 
 inline bool is_plan(const heed_plan* plan) { return plan && plan->magic == kPlanMagic; }
+
+inline uint32_t checksum(const heed_plan* plan) {
+  constexpr size_t kBegin = offsetof(heed_plan, crc) + sizeof plan->crc;
+  return crc32c(reinterpret_cast<const unsigned char*>(plan) + kBegin, sizeof *plan - kBegin);
+}
 
 inline constexpr uint32_t kWeightsMagic = 0x64656568;  // "heed"
 inline constexpr uint32_t kWeightsVersion = 1;

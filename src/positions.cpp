@@ -17,6 +17,13 @@ float padding_term(const Job& job, uint32_t n, uint32_t key) {
   return static_cast<const uint8_t*>(job.padding.data)[at] ? -__builtin_inff() : 0.0f;
 }
 
+// Finite stays finite, as in key_block.hpp; but for -inf, which needs no score. NaN stays.
+float scaled_term(float term) {
+  const float scaled = term * kLog2e;
+  if (scaled < -__FLT_MAX__) return -__FLT_MAX__;
+  return scaled > __FLT_MAX__ && term <= __FLT_MAX__ ? __FLT_MAX__ : scaled;
+}
+
 bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_t key) {
   const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
                        ptrdiff_t(row) * job.mask.row_stride + ptrdiff_t(key) * job.mask.key_stride;
@@ -59,8 +66,7 @@ void find_positions(Entry& e) {
     for (uint32_t j = 0; j < e.positions; ++j) {
       const float term = j < e.slots ? 0.0f : padding_term(job, e.n, j - e.slots);
       if (term == -__builtin_inff()) visible[j] = 0;
-      const float scaled = term * kLog2e;
-      bias[j] = scaled < -__FLT_MAX__ ? -__FLT_MAX__ : scaled;  // finite stays finite; NaN stays
+      bias[j] = scaled_term(term);
     }
     if (job.padding.is_float) e.position_bias = bias;
   }

@@ -35,6 +35,7 @@ const char* heed_status_name(heed_status status) {
     NAME(HEED_ERROR_OPTION);
     NAME(HEED_ERROR_THREADS);
     NAME(HEED_ERROR_FEATURE);
+    NAME(HEED_ERROR_SELF_TEST);
 #undef NAME
   }
   return "unknown status";

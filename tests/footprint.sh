@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-build/sizes}
-features=(MASKS CAUSAL WEIGHTS_OUTPUT BIAS_KV SDPA SLICES TILES PACK MESSAGES)
+features=(MASKS CAUSAL WEIGHTS_OUTPUT BIAS_KV SDPA SLICES TILES PACK SELF_TEST MESSAGES)
 failures=0
 mkdir -p "$out"
 
@@ -121,7 +121,7 @@ saved="| option OFF | saves on cortex-m4 | of |
 |---|---|---|"
 declare -A what=([MASKS]="attn_mask and key_padding_mask" [CAUSAL]="heed_causal" [WEIGHTS_OUTPUT]="need_weights"
   [BIAS_KV]="add_bias_kv and add_zero_attn" [SDPA]="scaled_dot_product_attention" [SLICES]="more than one thread per call"
-  [TILES]="16 sums at a time in arch scalar, not one" [PACK]="heed_weights_pack: weights come packed" [MESSAGES]="the sentences beside the status")
+  [TILES]="16 sums at a time in arch scalar, not one" [PACK]="heed_weights_pack: weights come packed" [SELF_TEST]="heed_self_test and heed_plan_verify" [MESSAGES]="the sentences beside the status")
 for feature in "${features[@]}"; do
   library "cortex-m4-no-$feature" cortex-m4 MinSizeRel -DHEED_ARCHS=scalar "-DHEED_WITH_$feature=OFF"
   less=$((all[cortex-m4] - $(flash "cortex-m4-no-$feature")))

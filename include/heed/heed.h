@@ -35,6 +35,7 @@ extern "C" {
 
 #define HEED_ALIGNMENT 64 /* bytes: plan, packed weights and workspace begin at a multiple of it */
 #define HEED_PLAN_BYTES 512 /* room that any plan needs */
+#define HEED_SELF_TEST_BYTES 16384 /* room that heed_self_test needs */
 #define HEED_MESSAGE_BYTES 232
 #define HEED_MAX_RANK 4
 
@@ -81,7 +82,8 @@ typedef enum heed_status {
   HEED_ERROR_STRIDE = 42,     /* elements of a row do not lie side by side */
   HEED_ERROR_OPTION = 43,     /* an option is outside of its enumeration */
   HEED_ERROR_THREADS = 44,    /* heed::threads: the system gives no more threads */
-  HEED_ERROR_FEATURE = 45     /* this build was configured without it: HEED_WITH_...=OFF */
+  HEED_ERROR_FEATURE = 45,    /* this build was configured without it: HEED_WITH_...=OFF */
+  HEED_ERROR_SELF_TEST = 46   /* an arch gives other answers than the known ones */
 } heed_status;
 
 /* Why a call was refused: one sentence, what was expected and what came.
@@ -210,6 +212,10 @@ HEED_NODISCARD heed_status heed_sdpa_plan_init(const heed_sdpa_config *config, v
 /* The arch that a plan runs on, for example "avx2". */
 const char *heed_plan_isa(const heed_plan *plan);
 
+/* Is this plan as heed_plan_init or heed_sdpa_plan_init left it? Reads all of it (CRC-32C): for
+ * a look now and then, as heed_weights_verify is for packed weights. */
+HEED_NODISCARD heed_status heed_plan_verify(const heed_plan* plan, heed_error* error);
+
 /* ---- arch ---------------------------------------------------------------------- */
 
 /* One line for each arch of this build, best first. */
@@ -225,6 +231,12 @@ typedef struct heed_isa_info {
 uint32_t heed_isa_count(void);
 /* false (and *info untouched) when index >= heed_isa_count(). */
 bool heed_isa_get(uint32_t index, heed_isa_info *info);
+
+/* Known-answer test of an arch (NULL: the one that plans choose), for a look at power-up or now
+ * and then: each of its kernels computes a tiny problem, and the answer's bits are compared with
+ * recorded ones. Also fails where the caller's floating-point environment is not IEEE's default.
+ * `memory`: HEED_SELF_TEST_BYTES, aligned to 64, for example a workspace between two calls. */
+HEED_NODISCARD heed_status heed_self_test(const char* isa, void* memory, size_t bytes, heed_error* error);
 
 /* ---- weights ------------------------------------------------------------------- */
 

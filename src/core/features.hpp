@@ -12,6 +12,7 @@ inline constexpr bool kWithSdpa = HEED_WITH_SDPA;                    // scaled_d
 inline constexpr bool kWithSlices = HEED_WITH_SLICES;                // more than one thread per call
 inline constexpr bool kWithPack = HEED_WITH_PACK;                    // state_dict to packed weights
 inline constexpr bool kWithTiles = HEED_WITH_TILES;                  // arch scalar: 16 sums at a time, not one
+inline constexpr bool kWithSelfTest = HEED_WITH_SELF_TEST;           // heed_self_test, heed_plan_verify
 inline constexpr bool kWithMessages = HEED_WITH_MESSAGES;            // sentences beside the status
 
 // Built for size (-Os): few tile sizes, shared code in place of inlined code. The bits are the

@@ -78,10 +78,15 @@ struct SmallArgs {
   float *qt, *ot, *scores;     // scratch: embed_dim, embed_dim, and twice the keys, times 8
 };
 
+// What the bits of an arch's sums are: those of all archs whose multiply-adds round once, those
+// of rounding twice, or an order of its own.
+enum class Rounding : uint32_t { fused, twice, own };
+
 struct KernelTable {
   const char* name;
   const char* simd;            // xsimd's name of the arch
   uint32_t lanes;
+  Rounding rounding;
   void (*project)(const ProjectArgs&);
   void (*attend)(const AttendArgs&);
   void (*small)(const SmallArgs&);  // nullptr: no such kernel

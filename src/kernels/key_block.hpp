@@ -70,12 +70,13 @@ inline float mask_term(const AttendArgs& g, uint32_t row, uint32_t position) {
   return set == g.mask.hides ? kHidden : 0.0f;
 }
 
-// score + term * log2(e), but for -inf, which hides whatever the score is (NaN too). The
-// lowest finite term stays finite: a row with that on every key is uniform, as in PyTorch.
+// score + term * log2(e), but for -inf, which hides whatever the score is (NaN too). Finite
+// terms stay finite: a row with the lowest or the largest on every key is uniform, as in PyTorch.
 template <class S>
 static HEED_INLINE typename S::V add_mask_term(typename S::V score, typename S::V term) {
+  const typename S::V most = S::if_equal(term, S::set(-kHidden), S::set(-kHidden), S::set(-kLowest));
   const typename S::V scaled = S::max(S::set(kLowest), S::mul(term, S::set(kLog2e)));
-  return S::if_equal(term, S::set(kHidden), S::set(kHidden), S::add(score, scaled));
+  return S::if_equal(term, S::set(kHidden), S::set(kHidden), S::add(score, S::min(most, scaled)));
 }
 
 // Column of the weights output in which a position stands: the slots come last there.

@@ -5,7 +5,7 @@
 //   fma         8.1 has none for AVX-512, and Arm's needs the fused form by name
 //   transpose   8.1 has none
 //   div         on 32-bit Arm it is an estimate
-//   max         which operand a NaN gives changed between 8.1 and 14
+//   max, min    which operand a NaN gives changed between 8.1 and 14
 //   shift_to_exponent  bitwise_cast changed its template argument in 10, and before
 //               14.2 GCC 12 calls it on Arm through a table of function pointers
 #pragma once
@@ -53,6 +53,7 @@ namespace detail {
 #if defined(__AVX512F__)
 static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
 static HEED_INLINE __m512 max_register(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
+static HEED_INLINE __m512 min_register(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }
 static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
 // Lanes of `zero` where a byte is 0, of `other` elsewhere; as many bytes as lanes are read.
 static HEED_INLINE __m512 choose_by_bytes(const uint8_t* bytes, __m512 zero, __m512 other) {
@@ -66,6 +67,7 @@ static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
 #if defined(__AVX2__)
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+static HEED_INLINE __m256 min_register(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
 static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static HEED_INLINE __m256 choose_by_bytes(const uint8_t* bytes, __m256 zero, __m256 other) {
   const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
@@ -80,6 +82,7 @@ static HEED_INLINE __m128 fma_register(__m128 a, __m128 b, __m128 c) {
   return _mm_add_ps(_mm_mul_ps(a, b), c);  // no FMA before AVX2: sse42 rounds twice
 }
 static HEED_INLINE __m128 max_register(__m128 a, __m128 b) { return _mm_max_ps(a, b); }
+static HEED_INLINE __m128 min_register(__m128 a, __m128 b) { return _mm_min_ps(a, b); }
 static HEED_INLINE __m128 div_register(__m128 a, __m128 b) { return _mm_div_ps(a, b); }
 static HEED_INLINE __m128 choose_by_bytes(const uint8_t* bytes, __m128 zero, __m128 other) {
   int four;
@@ -96,6 +99,7 @@ static HEED_INLINE float32x4_t fma_register(float32x4_t a, float32x4_t b, float3
   return vfmaq_f32(c, a, b);
 }
 static HEED_INLINE float32x4_t max_register(float32x4_t a, float32x4_t b) { return vmaxq_f32(a, b); }
+static HEED_INLINE float32x4_t min_register(float32x4_t a, float32x4_t b) { return vminq_f32(a, b); }
 static HEED_INLINE float32x4_t div_register(float32x4_t a, float32x4_t b) {
 #if defined(__aarch64__)
   return vdivq_f32(a, b);
@@ -122,6 +126,11 @@ struct Simd {
   using Batch = xsimd::batch<float, typename Arch::isa>;
   using V = Batch;
   static constexpr int W = int(Batch::size);
+#if defined(__SSE4_1__) && !defined(__FMA__)
+  static constexpr bool kFused = false;  // fma rounds twice
+#else
+  static constexpr bool kFused = true;
+#endif
 
   static HEED_INLINE V load(const float* p) { return V::load_unaligned(p); }
   static HEED_INLINE void store(float* p, V v) { v.store_unaligned(p); }
@@ -131,8 +140,9 @@ struct Simd {
   static HEED_INLINE V mul(V a, V b) { return a * b; }
   static HEED_INLINE V div(V a, V b) { return V(detail::div_register(a.data, b.data)); }
   static HEED_INLINE V fma(V a, V b, V c) { return V(detail::fma_register(a.data, b.data, c.data)); }
-  // b where either is NaN on x86, NaN on Arm: use max(constant, x) to keep a NaN.
+  // b where either is NaN on x86, NaN on Arm: use max(constant, x) and min(constant, x) to keep a NaN.
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
+  static HEED_INLINE V min(V a, V b) { return V(detail::min_register(a.data, b.data)); }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return xsimd::select(a < b, yes, no); }
   static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return xsimd::select(a == b, yes, no); }
   static HEED_INLINE V choose_by_bytes(const uint8_t* bytes, V zero, V other) {
@@ -162,6 +172,7 @@ template <class Arch>
 struct ScalarSimd {
   using V = float;
   static constexpr int W = 1;
+  static constexpr bool kFused = true;
   static constexpr bool kLanes = false;
   static HEED_INLINE V load(const float* p) { return *p; }
   static HEED_INLINE void store(float* p, V v) { *p = v; }
@@ -172,6 +183,7 @@ struct ScalarSimd {
   static HEED_INLINE V div(V a, V b) { return a / b; }
   static HEED_INLINE V fma(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
   static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
+  static HEED_INLINE V min(V a, V b) { return a < b ? a : b; }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }
   static HEED_INLINE V if_equal(V a, V b, V yes, V no) { return a == b ? yes : no; }
   static HEED_INLINE V choose_by_bytes(const uint8_t* byte, V zero, V other) { return *byte ? other : zero; }

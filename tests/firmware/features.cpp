@@ -13,6 +13,7 @@ constexpr uint32_t kHash = 0x2e1c9f9f;  // of the output on arch avx2 with every
 heed::Arena<HEED_PLAN_BYTES> memory;
 heed::Arena<heed::weights_bytes(kConfig)> packed;
 heed::Arena<4096> workspace, sdpa_workspace;
+heed::Arena<HEED_SELF_TEST_BYTES> self_test_memory;
 float matrix[3 * kE * kE], bias[3 * kE], x[kL * kE], output[kL * kE], attention[kL * kL];
 heed_error error;
 int wrong = 0;
@@ -114,6 +115,8 @@ void try_calls(const heed_plan* plan, const heed_call& plain) {
 void try_plans() {
   needs(HEED_WITH_BIAS_KV, plan_for(heed::Config(kE, 2).max_query(kL).add_bias_kv()), "HEED_WITH_BIAS_KV");
   needs(HEED_WITH_BIAS_KV, plan_for(heed::Config(kE, 2).max_query(kL).add_zero_attn()), "HEED_WITH_BIAS_KV");
+  needs(HEED_WITH_SELF_TEST, heed_self_test(nullptr, self_test_memory.bytes, self_test_memory.size(), &error),
+        "HEED_WITH_SELF_TEST");
   needs(HEED_WITH_SLICES, plan_for(heed::Config(kE, 2).max_query(kL).slices(2)), "HEED_WITH_SLICES");
   heed_sdpa_config config{};
   config.num_heads = 2;
@@ -144,6 +147,7 @@ int main() {
   const uint32_t hash = hash_floats(HASH_BEGIN, output, kL * kE);
   board_write_hex(hash);
   check(hash == kHash, " the bits of a build with everything");
+  needs(HEED_WITH_SELF_TEST, heed_plan_verify(plan, &error), "HEED_WITH_SELF_TEST");
   try_pack(plan);
   try_calls(plan, call);
   try_plans();

@@ -1,0 +1,209 @@
+// self_test.cpp - known-answer test of an arch: a tiny problem made of integers goes through each
+// kernel, and the CRC-32C of the answer's bits is compared with the recorded one.
+//
+// The recorded numbers belong to the order of every sum (docs/design.md): a change of bits changes
+// them, too. All operands are read from one pool of numbers, in rows that overlap.
+#include "self_test.hpp"
+
+#include <string.h>
+
+#include "core/crc32c.hpp"
+#include "core/message.hpp"
+#include "dispatch.hpp"
+
+namespace heed {
+namespace {
+
+constexpr uint32_t kFeatures = 19, kDepth = 21, kProjectRows = 5;  // two panels, odd tails
+constexpr uint32_t kQueries = 13, kKeys = kKeyBlock + 9, kHeadDim = 7, kValueDim = 5;
+constexpr uint32_t kPool = 2 * kPanel * kDepth;
+
+struct Memory {
+  float pool[kPool];                              // [-2, 2)
+  float scores[kPanel * kKeyBlock];               // also q, k and v of a small module
+  float qt[kPanel * kPanel], ot[kPanel * kPanel];
+  float out[kFeatures * kProjectRows];
+  float weights[2 * kKeys];
+  float position_bias[kKeys + kPanel];
+  uint8_t visible[kKeys + 7];
+};
+static_assert(sizeof(Memory) <= HEED_SELF_TEST_BYTES, "HEED_SELF_TEST_BYTES is the public promise");
+static_assert(kQueries * kValueDim <= kFeatures * kProjectRows, "both fit out");
+
+struct Known {
+  uint32_t fused, twice;  // CRC-32C where multiply-adds round once, and where they round twice
+  float sum;              // of the answer, for engines with an order of their own
+};
+constexpr Known kProject = {0x0c69703d, 0x6dbf2b90, 23.3086f};
+constexpr Known kAttend = {0x8b66aa0a, 0xf4e187f6, 10.17543f};
+constexpr Known kAttendFew = {0xa6d294a8, 0x23b9d507, 1.803247f};
+constexpr Known kMasks = {0xd33f8ec1, 0xcd71e3a8, 6.995261f};
+constexpr Known kCausal = {0x11931ea9, 0xe826cc0d, 8.867566f};
+constexpr Known kWeights = {0x09fea70e, 0x0806c060, 3.973069f};
+constexpr Known kSmall = {0x36bbf4fc, 0x90e88ce5, -13.2056f};
+
+// Multiples of 2^-14, so that every machine has the same.
+void fill(Memory& m) {
+  memset(&m, 0, sizeof m);
+  uint32_t state = 12345;
+  for (float& x : m.pool) {
+    state = state * 1664525u + 1013904223u;
+    x = float(int32_t(state >> 16) - 32768) * 0x1p-14f;
+  }
+}
+
+bool differs(const KernelTable& kernels, const float* answer, uint32_t count, const Known& known) {
+  if (kernels.rounding != Rounding::own)
+    return crc32c(answer, count * sizeof(float)) != (kernels.rounding == Rounding::fused ? known.fused : known.twice);
+  float sum = 0.0f;
+  for (uint32_t i = 0; i < count; ++i) sum += answer[i] * float(1 + i % 3);
+  const float difference = sum - known.sum;
+  return !(difference <= 1e-4f && difference >= -1e-4f);
+}
+
+bool wrong_project(const KernelTable& kernels, Memory& m) {
+  ProjectArgs p{};
+  p.panels = m.pool;
+  p.a = m.pool + 1;
+  p.a_stride = 3;
+  p.bias = m.pool + 2 * kPanel;
+  p.c = m.out;
+  p.c_stride = kFeatures;
+  p.rows = kProjectRows;
+  p.depth = kDepth;
+  p.last = kFeatures;
+  kernels.project(p);
+  return differs(kernels, m.out, kProjectRows * kFeatures, kProject);
+}
+
+AttendArgs attend_args(Memory& m, uint32_t rows) {
+  AttendArgs a{};
+  a.q = m.pool + 3;
+  a.k = m.pool + 200;
+  a.v = m.pool + 401;
+  a.q_stride = 4;
+  a.k_stride = a.v_stride = 1;
+  a.out = m.out;
+  a.out_stride = kValueDim;
+  a.rows = rows;
+  a.head_dim = kHeadDim;
+  a.value_dim = kValueDim;
+  a.positions = kKeys;
+  a.scale = 0.375f;
+  a.qt = m.qt;
+  a.ot = m.ot;
+  a.scores = m.scores;
+  return a;
+}
+
+bool wrong_attend(const KernelTable& kernels, const AttendArgs& a, const Known& known) {
+  kernels.attend(a);
+  return differs(kernels, a.out, a.rows * kValueDim, known);
+}
+
+// Every third key is not there; a float mask hides some of the others from some queries.
+bool wrong_masks(const KernelTable& kernels, Memory& m) {
+  AttendArgs a = attend_args(m, kQueries);
+  for (uint32_t i = 0; i < kKeys; ++i) {
+    m.visible[i] = i % 3 != 1;
+    m.position_bias[i] = m.pool[i];
+    m.weights[i] = i % 5 == 2 ? -__builtin_inff() : m.pool[i + 64];
+  }
+  a.visible = m.visible;
+  a.position_bias = m.position_bias;
+  a.mask.data = m.weights;
+  a.mask.is_float = true;
+  a.mask.row_stride = 7;
+  a.mask.key_stride = 1;
+  return wrong_attend(kernels, a, kMasks);
+}
+
+bool wrong_causal(const KernelTable& kernels, Memory& m) {
+  AttendArgs a = attend_args(m, kQueries);
+  a.causal = true;
+  a.limit = kKeys - kQueries + 2;
+  return wrong_attend(kernels, a, kCausal);
+}
+
+bool wrong_weights(const KernelTable& kernels, Memory& m) {
+  AttendArgs a = attend_args(m, 2);
+  a.weights = m.weights;
+  a.weights_stride = a.weight_columns = kKeys;
+  a.weights_scale = 1.0f;
+  kernels.attend(a);
+  return differs(kernels, m.weights, 2 * kKeys, kWeights);
+}
+
+bool wrong_small(const KernelTable& kernels, Memory& m) {
+  if (!kernels.small) return false;
+  constexpr uint32_t kEmbedDim = kSmallLanes, kRows = 3, kSmallKeys = 5, kStride = kEmbedDim + 4;
+  SmallArgs s{};
+  s.query = m.pool + 5;
+  s.key = s.value = m.pool + 50;
+  s.query_stride = s.key_stride = s.value_stride = 2;
+  s.out = m.out;
+  s.out_stride = kEmbedDim;
+  s.q_panels = m.pool;
+  s.k_panels = m.pool + 8 * kPanel;
+  s.v_panels = m.pool + 16 * kPanel;
+  s.out_panels = m.pool + 24 * kPanel;
+  s.rows = kRows;
+  s.keys = kSmallKeys;
+  s.num_heads = 2;
+  s.head_dim = kEmbedDim / 2;
+  s.embed_dim = s.kdim = s.vdim = kEmbedDim;
+  s.scale = 0.375f;
+  s.stride = kStride;
+  s.q = m.scores;
+  s.k = s.q + kSmallTile * kStride;
+  s.v = s.k + 2 * kSmallTile * kStride;
+  s.scores = s.v + 2 * kSmallTile * kStride;
+  s.qt = m.qt;
+  s.ot = m.ot;
+  kernels.small(s);
+  return differs(kernels, m.out, kRows * kEmbedDim, kSmall);
+}
+
+const char* name_of(uint32_t wrong) {
+  constexpr const char* kNames[] = {"projection", "attention", "attention of a few queries", "masks", "causality",
+                                    "attention weights", "small modules"};
+  uint32_t i = 0;
+  while (!(wrong >> i & 1)) ++i;
+  return kNames[i];
+}
+
+}  // namespace
+
+uint32_t self_test(const KernelTable& kernels, void* memory) {
+  Memory& m = *static_cast<Memory*>(memory);
+  fill(m);
+  uint32_t wrong = 0;
+  if (wrong_project(kernels, m)) wrong |= kWrongProject;
+  if (wrong_attend(kernels, attend_args(m, kQueries), kAttend)) wrong |= kWrongAttend;
+  if (wrong_attend(kernels, attend_args(m, 2), kAttendFew)) wrong |= kWrongAttendFew;
+  if (kWithMasks && wrong_masks(kernels, m)) wrong |= kWrongMasks;
+  if (kWithCausal && wrong_causal(kernels, m)) wrong |= kWrongCausal;
+  if (kWithWeightsOutput && wrong_weights(kernels, m)) wrong |= kWrongWeights;
+  if (wrong_small(kernels, m)) wrong |= kWrongSmall;
+  return wrong;
+}
+
+}  // namespace heed
+
+heed_status heed_self_test(const char* isa, void* memory, size_t bytes, heed_error* error) {
+  using namespace heed;
+  if constexpr (!kWithSelfTest) {
+    return refuse_feature(error, "HEED_WITH_SELF_TEST");
+  } else {
+    if (!memory) return refuse_null(error, "memory");
+    if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "a self-test's memory");
+    const heed_status status = check_room("a self-test needs", HEED_SELF_TEST_BYTES, bytes, error);
+    if (status != HEED_OK) return status;
+    const KernelTable* kernels = find_table(isa, error);
+    if (!kernels) return HEED_ERROR_ISA;
+    const uint32_t wrong = self_test(*kernels, memory);
+    if (wrong == 0) return succeed(error);
+    return refuse(error, HEED_ERROR_SELF_TEST, "isa \"%\" gives a wrong answer in its known-answer test of %", kernels->name,
+                  name_of(wrong));
+  }
+}

@@ -229,7 +229,7 @@ struct Attend {
         for (uint32_t i = 0; i < b.keys; i += W) {
           const uint32_t keys = b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W);
           V r[W];
-          HEED_UNROLL for (int u = 0; u < W; ++u) {
+          HEED_UNROLL_IF_FAST for (int u = 0; u < W; ++u) {
             // Scores past the block are those of another key, or what the scratch held.
             const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
             const V s = S::load(g.scores + key * p.lanes() + j * W);

@@ -40,6 +40,16 @@ void bend(FuzzedDataProvider& in, heed_tensor& t) {
   }
 }
 
+// The strides of axes of one element: numpy has had anything there.
+template <size_t N>
+void spoil_unused_strides(FuzzedDataProvider& in, heed_tensor* (&tensors)[N]) {
+  if (in.ConsumeBool()) return;
+  const ptrdiff_t stride = in.ConsumeBool() ? PTRDIFF_MAX : in.ConsumeIntegral<ptrdiff_t>();
+  for (heed_tensor* t : tensors)
+    for (uint32_t i = 0; i < HEED_MAX_RANK; ++i)
+      if (t->shape[i] == 1) t->stride[i] = stride;
+}
+
 // Memory for all tensors of a call, and what is known of them.
 class Memories {
  public:
@@ -60,12 +70,13 @@ class Memories {
     memory_.emplace_back(size_t(high - low) * unit, 16);
     const Exact& memory = memory_.back();
     t.data = memory.data() + size_t(-low) * unit;
-    if (t.dtype == HEED_BOOL) for (size_t i = 0; i < memory.bytes(); ++i) memory.data()[i] = uint8_t(random_.below(3));
     return &memory;
   }
   void place_numbers(heed_tensor& t) {
     const Exact* memory = place(t);
-    if (memory && t.dtype != HEED_BOOL) fill(memory->data(), memory->bytes() / 4, kind_, random_);
+    if (!memory) return;
+    if (t.dtype != HEED_BOOL) return fill(memory->data(), memory->bytes() / 4, kind_, random_);
+    for (size_t i = 0; i < memory->bytes(); ++i) memory->data()[i] = uint8_t(random_.below(3));
   }
 
  private:
@@ -88,7 +99,7 @@ struct Sizes {
   uint32_t N, L, S, H, D;
   bool unbatched;
   explicit Sizes(FuzzedDataProvider& in)
-      : N(size_of(in, 3)), L(size_of(in, 65)), S(size_of(in, 200)), H(size_of(in, 5)), D(size_of(in, 33)),
+      : N(size_of(in, 2)), L(size_of(in, 52)), S(size_of(in, 140)), H(size_of(in, 3)), D(size_of(in, 20)),
         unbatched(in.ConsumeBool()) {
     if (unbatched) N = 1;
   }
@@ -143,7 +154,7 @@ void module_call(FuzzedDataProvider& in) {
   const std::string arch = any_arch(in);
   c.isa = arch.c_str();
   const bool own_dims = in.ConsumeBool();
-  c.kdim = own_dims ? size_of(in, 300) : c.embed_dim;
+  c.kdim = own_dims ? size_of(in, 40) : c.embed_dim;
   c.vdim = own_dims ? size_of(in, 40) : c.embed_dim;
   for (bool* flag : {&c.bias, &c.add_bias_kv, &c.add_zero_attn, &c.batch_first}) *flag = in.ConsumeBool();
   c.max_batch = s.N, c.max_query = s.L, c.max_key = s.S;
@@ -210,6 +221,7 @@ void module_call(FuzzedDataProvider& in) {
   heed_tensor* all[] = {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask, &call.output,
                         &call.attn_weights};
   for (int i = in.ConsumeIntegralInRange<int>(0, 3); i > 0; --i) bend(in, *in.PickValueInArray(all));
+  spoil_unused_strides(in, all);
   const bool in_place = in.ConsumeIntegralInRange<int>(0, 7) == 0;
   for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask}) memories.place_numbers(*t);
   if (in_place) call.output = call.query;
@@ -268,6 +280,7 @@ void sdpa_call(FuzzedDataProvider& in) {
   call.parallel_for = in.ConsumeBool() ? backwards : nullptr;
   heed_tensor* all[] = {&call.query, &call.key, &call.value, &call.attn_mask, &call.output, &call.attn_weights};
   for (int i = in.ConsumeIntegralInRange<int>(0, 3); i > 0; --i) bend(in, *in.PickValueInArray(all));
+  spoil_unused_strides(in, all);
   const bool in_place = in.ConsumeIntegralInRange<int>(0, 7) == 0;
   for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.attn_mask}) memories.place_numbers(*t);
   if (in_place) call.output = call.query;

@@ -226,7 +226,7 @@ void module_call(FuzzedDataProvider& in) {
   for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask}) memories.place_numbers(*t);
   if (in_place) call.output = call.query;
   const Exact* output = in_place ? nullptr : memories.place(call.output);
-  memories.place(call.attn_weights);
+  if (call.need_weights) memories.place(call.attn_weights);  // else nobody looks at it
   const int slip = in.ConsumeIntegralInRange<int>(0, 40);
   const Exact foreign(heed::kWeightsHeaderBytes);
   const void* weights = slip == 1 ? nullptr : slip == 2 ? foreign.data() : packed.data();
@@ -285,7 +285,7 @@ void sdpa_call(FuzzedDataProvider& in) {
   for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.attn_mask}) memories.place_numbers(*t);
   if (in_place) call.output = call.query;
   const Exact* output = in_place ? nullptr : memories.place(call.output);
-  memories.place(call.attn_weights);
+  if (call.need_weights) memories.place(call.attn_weights);  // else nobody looks at it
   call_carelessly(in, p, memories, output, in_place, [&](const heed_plan* plan, void* workspace, size_t bytes, heed_error* e) {
     return heed_scaled_dot_product_attention(plan, &call, workspace, bytes, e);
   });

@@ -19,7 +19,8 @@ uint32_t checksum(const Exact& blob) {
 heed_status run(FuzzedDataProvider& in, const heed_plan* plan, const heed_config& c, const void* weights) {
   const uint32_t L = in.ConsumeIntegralInRange<uint32_t>(1, c.max_query);
   const uint32_t S = in.ConsumeIntegralInRange<uint32_t>(1, c.max_key);
-  const Exact query(size_t(4) * L * c.embed_dim, 16), key(size_t(4) * S * c.kdim, 16), value(size_t(4) * S * c.vdim, 16);
+  const Exact query(size_t(4) * L * c.embed_dim, 16), key(size_t(4) * S * c.kdim, 16),
+      value(size_t(4) * S * c.vdim, 16);
   const Exact output(query.bytes(), 16), workspace(heed_workspace_bytes(&c));
   const uint32_t columns = S + c.add_bias_kv + c.add_zero_attn;
   const Exact attn_weights(size_t(4) * L * columns, 16);
@@ -57,7 +58,8 @@ void use(FuzzedDataProvider& in, heed_config c, const Exact& blob, bool same_hea
   must(heed_plan_init(&c, memory.data(), memory.bytes(), &plan, &error) == HEED_OK, "the configuration makes a plan");
   const heed_status verified = heed_weights_verify(plan, blob.data(), blob.bytes(), &error);
   must_explain(verified, error);
-  must(verified == (same_header && sealed ? HEED_OK : HEED_ERROR_WEIGHTS), "verify passes sealed weights and no others");
+  must(verified == (same_header && sealed ? HEED_OK : HEED_ERROR_WEIGHTS),
+       "verify passes sealed weights and no others");
   must(heed_weights_verify(plan, blob.data(), blob.bytes() - 1, &error) == HEED_ERROR_WEIGHTS, "verify sees a cut");
   must(run(in, plan, c, blob.data()) == (same_header ? HEED_OK : HEED_ERROR_WEIGHTS), "forward looks at the header");
 }
@@ -90,7 +92,8 @@ void sealed(FuzzedDataProvider& in) {
   const heed::Geometry g = heed::geometry(c);
   heed::WeightsHeader h = heed::weights_header(g, heed::weights_layout(g));
   const uint32_t word = in.ConsumeIntegralInRange<uint32_t>(0, 15);
-  const uint32_t flip = in.ConsumeBool() || word == offsetof(heed::WeightsHeader, crc) / 4 ? 0 : in.ConsumeIntegral<uint32_t>();
+  const uint32_t flip =
+      in.ConsumeBool() || word == offsetof(heed::WeightsHeader, crc) / 4 ? 0 : in.ConsumeIntegral<uint32_t>();
   uint32_t words[16];
   std::memcpy(words, &h, sizeof words);
   words[word] ^= flip;

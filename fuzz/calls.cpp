@@ -12,7 +12,8 @@ using Wide = __int128;
 
 uint32_t size_of(FuzzedDataProvider& in, uint32_t usual_most) {
   constexpr uint32_t kTiles[] = {15, 16, 17, 31, 33, 47, 48, 49, 64, 65};
-  const uint32_t n = in.ConsumeBool() ? in.PickValueInArray(kTiles) : in.ConsumeIntegralInRange<uint32_t>(1, usual_most);
+  const uint32_t n =
+      in.ConsumeBool() ? in.PickValueInArray(kTiles) : in.ConsumeIntegralInRange<uint32_t>(1, usual_most);
   return n < usual_most ? n : usual_most;
 }
 
@@ -34,16 +35,29 @@ void bend(FuzzedDataProvider& in, heed_tensor& t) {
     case 2: t.shape[axis] += in.ConsumeBool() ? 1u : ~0u; break;
     case 3: t.stride[axis] = in.PickValueInArray(kStrides); break;
     case 4: t.stride[axis] = in.ConsumeIntegralInRange<int>(-300, 300); break;
-    case 5: t.dtype = in.PickValueInArray({HEED_FLOAT32, HEED_BOOL, heed_dtype(2), heed_dtype(-1), HEED_DTYPE_ANY_INT}); break;
+    case 5:
+      t.dtype = in.PickValueInArray({HEED_FLOAT32, HEED_BOOL, heed_dtype(2), heed_dtype(-1), HEED_DTYPE_ANY_INT});
+      break;
     case 6: t.data = nullptr; break;
     default: std::swap(t.shape[axis], t.shape[(axis + 1) % 4]), std::swap(t.stride[axis], t.stride[(axis + 1) % 4]);
   }
 }
 
+// The strides of axes of one element: numpy has had anything there.
+template <size_t N>
+void spoil_unused_strides(FuzzedDataProvider& in, heed_tensor* (&tensors)[N]) {
+  if (in.ConsumeBool()) return;
+  const ptrdiff_t stride = in.ConsumeBool() ? PTRDIFF_MAX : in.ConsumeIntegral<ptrdiff_t>();
+  for (heed_tensor* t : tensors)
+    for (uint32_t i = 0; i < HEED_MAX_RANK; ++i)
+      if (t->shape[i] == 1) t->stride[i] = stride;
+}
+
 // Memory for all tensors of a call, and what is known of them.
 class Memories {
  public:
-  explicit Memories(FuzzedDataProvider& in) : random_(in.ConsumeIntegral<uint32_t>()), kind_(in.ConsumeEnum<Numbers>()) {}
+  explicit Memories(FuzzedDataProvider& in)
+      : random_(in.ConsumeIntegral<uint32_t>()), kind_(in.ConsumeEnum<Numbers>()) {}
   bool too_large = false;  // a tensor that has no memory: its call must be refused
 
   // As many bytes as the tensor claims, data somewhere inside where strides are negative.
@@ -60,12 +74,13 @@ class Memories {
     memory_.emplace_back(size_t(high - low) * unit, 16);
     const Exact& memory = memory_.back();
     t.data = memory.data() + size_t(-low) * unit;
-    if (t.dtype == HEED_BOOL) for (size_t i = 0; i < memory.bytes(); ++i) memory.data()[i] = uint8_t(random_.below(3));
     return &memory;
   }
   void place_numbers(heed_tensor& t) {
     const Exact* memory = place(t);
-    if (memory && t.dtype != HEED_BOOL) fill(memory->data(), memory->bytes() / 4, kind_, random_);
+    if (!memory) return;
+    if (t.dtype != HEED_BOOL) return fill(memory->data(), memory->bytes() / 4, kind_, random_);
+    for (size_t i = 0; i < memory->bytes(); ++i) memory->data()[i] = uint8_t(random_.below(3));
   }
 
  private:
@@ -88,7 +103,11 @@ struct Sizes {
   uint32_t N, L, S, H, D;
   bool unbatched;
   explicit Sizes(FuzzedDataProvider& in)
-      : N(size_of(in, 3)), L(size_of(in, 65)), S(size_of(in, 200)), H(size_of(in, 5)), D(size_of(in, 33)),
+      : N(size_of(in, 2)),
+        L(size_of(in, 52)),
+        S(size_of(in, 140)),
+        H(size_of(in, 3)),
+        D(size_of(in, 20)),
         unbatched(in.ConsumeBool()) {
     if (unbatched) N = 1;
   }
@@ -123,8 +142,8 @@ bool init(FuzzedDataProvider& in, const Config& c, Planned& p,
 // Calls with what was drawn: pointers that are NULL, a workspace that is one byte short, a plan
 // that is none. `run` gets a plan, a workspace and its bytes.
 template <class Run>
-void call_carelessly(FuzzedDataProvider& in, const Planned& p, const Memories& memories, const Exact* output, bool in_place,
-                     const Run& run) {
+void call_carelessly(FuzzedDataProvider& in, const Planned& p, const Memories& memories, const Exact* output,
+                     bool in_place, const Run& run) {
   const Exact workspace(p.workspace_bytes);
   const int slip = in.ConsumeIntegralInRange<int>(0, 40);
   const Exact no_plan(HEED_PLAN_BYTES);
@@ -143,7 +162,7 @@ void module_call(FuzzedDataProvider& in) {
   const std::string arch = any_arch(in);
   c.isa = arch.c_str();
   const bool own_dims = in.ConsumeBool();
-  c.kdim = own_dims ? size_of(in, 300) : c.embed_dim;
+  c.kdim = own_dims ? size_of(in, 40) : c.embed_dim;
   c.vdim = own_dims ? size_of(in, 40) : c.embed_dim;
   for (bool* flag : {&c.bias, &c.add_bias_kv, &c.add_zero_attn, &c.batch_first}) *flag = in.ConsumeBool();
   c.max_batch = s.N, c.max_query = s.L, c.max_key = s.S;
@@ -178,7 +197,8 @@ void module_call(FuzzedDataProvider& in) {
   if (status != HEED_OK) {
     must(packed.untouched(), "a refused pack writes nothing");
     for (size_t i = 0; i < 12; ++i) memories.place_numbers((&sound.in_proj_weight)[i]);
-    must(heed_weights_pack(p.plan, &sound, packed.data(), packed.bytes(), &error) == HEED_OK, "a sound state_dict is packed");
+    must(heed_weights_pack(p.plan, &sound, packed.data(), packed.bytes(), &error) == HEED_OK,
+         "a sound state_dict is packed");
   }
 
   const auto rows = [&](uint32_t length, uint32_t features) {
@@ -195,7 +215,9 @@ void module_call(FuzzedDataProvider& in) {
   switch (in.ConsumeIntegralInRange<int>(0, 5)) {
     case 0: call.attn_mask = tensor({s.L, S}, dtype); break;
     case 1: call.attn_mask = tensor({s.N * s.H, s.L, S}, dtype); break;
-    case 2: if (!s.unbatched) call.attn_mask = tensor({s.N, s.H, s.L, S}, dtype); break;
+    case 2:
+      if (!s.unbatched) call.attn_mask = tensor({s.N, s.H, s.L, S}, dtype);
+      break;
     default: break;
   }
   call.causal = in.ConsumeBool() ? HEED_CAUSAL_NONE : draw_causal(in);
@@ -207,22 +229,25 @@ void module_call(FuzzedDataProvider& in) {
   const uint32_t columns = S + c.add_bias_kv + c.add_zero_attn;
   if (call.average_attn_weights) call.attn_weights = s.unbatched ? tensor({s.L, columns}) : tensor({s.N, s.L, columns});
   else call.attn_weights = s.unbatched ? tensor({s.H, s.L, columns}) : tensor({s.N, s.H, s.L, columns});
-  heed_tensor* all[] = {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask, &call.output,
-                        &call.attn_weights};
+  heed_tensor* all[] = {&call.query,     &call.key,    &call.value,       &call.key_padding_mask,
+                        &call.attn_mask, &call.output, &call.attn_weights};
   for (int i = in.ConsumeIntegralInRange<int>(0, 3); i > 0; --i) bend(in, *in.PickValueInArray(all));
+  spoil_unused_strides(in, all);
   const bool in_place = in.ConsumeIntegralInRange<int>(0, 7) == 0;
-  for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask}) memories.place_numbers(*t);
+  for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.key_padding_mask, &call.attn_mask})
+    memories.place_numbers(*t);
   if (in_place) call.output = call.query;
   const Exact* output = in_place ? nullptr : memories.place(call.output);
-  memories.place(call.attn_weights);
+  if (call.need_weights) memories.place(call.attn_weights);  // else nobody looks at it
   const int slip = in.ConsumeIntegralInRange<int>(0, 40);
   const Exact foreign(heed::kWeightsHeaderBytes);
   const void* weights = slip == 1 ? nullptr : slip == 2 ? foreign.data() : packed.data();
-  call_carelessly(in, p, memories, output, in_place, [&](const heed_plan* plan, void* workspace, size_t bytes, heed_error* e) {
-    const heed_status came = heed_forward(plan, weights, slip == 3 ? nullptr : &call, workspace, bytes, e);
-    if (slip >= 1 && slip <= 3) must(came != HEED_OK, "slips are refused");
-    return came;
-  });
+  call_carelessly(
+      in, p, memories, output, in_place, [&](const heed_plan* plan, void* workspace, size_t bytes, heed_error* e) {
+        const heed_status came = heed_forward(plan, weights, slip == 3 ? nullptr : &call, workspace, bytes, e);
+        if (slip >= 1 && slip <= 3) must(came != HEED_OK, "slips are refused");
+        return came;
+      });
 }
 
 void sdpa_call(FuzzedDataProvider& in) {
@@ -268,14 +293,16 @@ void sdpa_call(FuzzedDataProvider& in) {
   call.parallel_for = in.ConsumeBool() ? backwards : nullptr;
   heed_tensor* all[] = {&call.query, &call.key, &call.value, &call.attn_mask, &call.output, &call.attn_weights};
   for (int i = in.ConsumeIntegralInRange<int>(0, 3); i > 0; --i) bend(in, *in.PickValueInArray(all));
+  spoil_unused_strides(in, all);
   const bool in_place = in.ConsumeIntegralInRange<int>(0, 7) == 0;
   for (heed_tensor* t : {&call.query, &call.key, &call.value, &call.attn_mask}) memories.place_numbers(*t);
   if (in_place) call.output = call.query;
   const Exact* output = in_place ? nullptr : memories.place(call.output);
-  memories.place(call.attn_weights);
-  call_carelessly(in, p, memories, output, in_place, [&](const heed_plan* plan, void* workspace, size_t bytes, heed_error* e) {
-    return heed_scaled_dot_product_attention(plan, &call, workspace, bytes, e);
-  });
+  if (call.need_weights) memories.place(call.attn_weights);  // else nobody looks at it
+  call_carelessly(in, p, memories, output, in_place,
+                  [&](const heed_plan* plan, void* workspace, size_t bytes, heed_error* e) {
+                    return heed_scaled_dot_product_attention(plan, &call, workspace, bytes, e);
+                  });
 }
 
 }  // namespace

@@ -54,13 +54,24 @@ class Regions {
 struct Oracle {
   Wide heads, head_dim, value_dim, embed_dim = 0, kdim = 0, vdim = 0, queries, keys, slices, bias = 0, bias_kv = 0;
   explicit Oracle(const heed_config& c)
-      : heads(c.num_heads), head_dim(c.embed_dim / c.num_heads), value_dim(head_dim), embed_dim(c.embed_dim),
-        kdim(or_else(c.kdim, c.embed_dim)), vdim(or_else(c.vdim, c.embed_dim)), queries(c.max_query),
-        keys(or_else(c.max_key, c.max_query) + c.add_bias_kv + c.add_zero_attn), slices(or_else(c.slices, 1)),
-        bias(c.bias), bias_kv(c.add_bias_kv) {}
+      : heads(c.num_heads),
+        head_dim(c.embed_dim / c.num_heads),
+        value_dim(head_dim),
+        embed_dim(c.embed_dim),
+        kdim(or_else(c.kdim, c.embed_dim)),
+        vdim(or_else(c.vdim, c.embed_dim)),
+        queries(c.max_query),
+        keys(or_else(c.max_key, c.max_query) + c.add_bias_kv + c.add_zero_attn),
+        slices(or_else(c.slices, 1)),
+        bias(c.bias),
+        bias_kv(c.add_bias_kv) {}
   explicit Oracle(const heed_sdpa_config& c)
-      : heads(c.num_heads), head_dim(c.head_dim), value_dim(or_else(c.value_dim, c.head_dim)), queries(c.max_query),
-        keys(or_else(c.max_key, c.max_query)), slices(or_else(c.slices, 1)) {}
+      : heads(c.num_heads),
+        head_dim(c.head_dim),
+        value_dim(or_else(c.value_dim, c.head_dim)),
+        queries(c.max_query),
+        keys(or_else(c.max_key, c.max_query)),
+        slices(or_else(c.slices, 1)) {}
 };
 
 Wide weights_bytes(const Oracle& o) {

@@ -61,7 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SafetensorsFile file;
   const Error error = parse_safetensors(bytes.data(), bytes.size(), "fuzz", file);
   if (error) {
-    must(!error.message.empty() && file.tensors().empty() && file.metadata().empty(), "a refused file leaves its output");
+    must(!error.message.empty() && file.tensors().empty() && file.metadata().empty(),
+         "a refused file leaves its output");
     return 0;
   }
   uint64_t header = 0;

@@ -48,8 +48,8 @@ void fill_weights_output(const Request& in, Job& job) {
   const heed_tensor& w = *in.attn_weights;
   job.need_weights = true;
   job.average = in.average;
-  job.attn_weights = {static_cast<float*>(w.data), in.batched ? step(w, 0) : 0,
-                      in.average ? 0 : step(w, w.rank - 3), step(w, w.rank - 2)};
+  job.attn_weights = {static_cast<float*>(w.data), in.batched ? step(w, 0) : 0, in.average ? 0 : step(w, w.rank - 3),
+                      step(w, w.rank - 2)};
 }
 
 int64_t offset_of(const Request& in, int64_t offset) {

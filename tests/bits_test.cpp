@@ -22,8 +22,8 @@ std::vector<std::string> exact_archs() {  // equal to themselves, not always to 
   return names;
 }
 
-const Sizes kSizes{{1, 2, 3}, {1, 2, 3, 7, 16, 33, 50, 97}, {1, 5, 16, 33, 127, 129, 260}, {1, 2, 3, 4, 8},
-                   {1, 3, 4, 7, 8, 16, 17}};
+const Sizes kSizes{
+    {1, 2, 3}, {1, 2, 3, 7, 16, 33, 50, 97}, {1, 5, 16, 33, 127, 129, 260}, {1, 2, 3, 4, 8}, {1, 3, 4, 7, 8, 16, 17}};
 
 std::vector<Problem> problems(uint64_t seed, uint32_t count, const Sizes& sizes = kSizes) {
   Random random(seed);
@@ -36,11 +36,11 @@ uint32_t count_of(uint32_t full) { return quick() ? full / 10 + 1 : full; }
 
 // As numpy's own tests have them; sums with such a stride overflow.
 void spoil_unused_strides(Runner& r, bool sdpa) {
-  std::vector<heed_tensor*> tensors{&r.call.query, &r.call.key, &r.call.value, &r.call.key_padding_mask,
+  std::vector<heed_tensor*> tensors{&r.call.query,     &r.call.key,    &r.call.value,       &r.call.key_padding_mask,
                                     &r.call.attn_mask, &r.call.output, &r.call.attn_weights};
   if (sdpa)
-    tensors = {&r.sdpa_call.query, &r.sdpa_call.key, &r.sdpa_call.value, &r.sdpa_call.attn_mask, &r.sdpa_call.output,
-               &r.sdpa_call.attn_weights};
+    tensors = {&r.sdpa_call.query,     &r.sdpa_call.key,    &r.sdpa_call.value,
+               &r.sdpa_call.attn_mask, &r.sdpa_call.output, &r.sdpa_call.attn_weights};
   for (heed_tensor* t : tensors)
     for (uint32_t i = 0; i < t->rank; ++i)
       if (t->shape[i] == 1) t->stride[i] = PTRDIFF_MAX;

@@ -11,7 +11,8 @@ using namespace heed_test;
 namespace {
 
 // Else reading a negative one, to refuse it, would be undefined.
-static_assert(std::is_signed_v<std::underlying_type_t<heed_dtype>> && std::is_signed_v<std::underlying_type_t<heed_causal>> &&
+static_assert(std::is_signed_v<std::underlying_type_t<heed_dtype>> &&
+                  std::is_signed_v<std::underlying_type_t<heed_causal>> &&
                   std::is_signed_v<std::underlying_type_t<heed_fully_masked>>,
               "an option may be any int");
 

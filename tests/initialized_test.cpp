@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <initializer_list>
+
 #include "heed/heed.h"
 
 namespace {
@@ -48,7 +50,8 @@ float* rows_with_holes(const Case& c, uint32_t heads, uint32_t features, bool ho
   float* p = fresh<float>(size_t(c.N) * heads * c.S * features);
   for (uint32_t n = 0; n < c.N * heads; ++n)
     for (uint32_t j = 0; j < c.S; ++j)
-      for (uint32_t i = 0; i < features && !(holes && hidden(c, j)); ++i) p[(size_t(n) * c.S + j) * features + i] = number();
+      for (uint32_t i = 0; i < features && !(holes && hidden(c, j)); ++i)
+        p[(size_t(n) * c.S + j) * features + i] = number();
   return p;
 }
 
@@ -115,7 +118,8 @@ void module(const Case& c, const char* isa) {
   if (masks && c.way % 4 == 1)
     call.key_padding_mask = heed_contiguous(masked_columns(c, c.N, as_float, true), dtype, 2, c.N, c.S, 0, 0);
   else if (masks)
-    call.attn_mask = heed_contiguous(masked_columns(c, size_t(c.N) * c.H * c.L, as_float, true), dtype, 4, c.N, c.H, c.L, c.S);
+    call.attn_mask =
+        heed_contiguous(masked_columns(c, size_t(c.N) * c.H * c.L, as_float, true), dtype, 4, c.N, c.H, c.L, c.S);
   call.causal = c.way % 5 == 1 ? HEED_CAUSAL_BOTTOM_RIGHT : HEED_CAUSAL_NONE;
   call.need_weights = c.way % 3 != 2;
   call.average_attn_weights = c.way % 2 == 0;
@@ -123,8 +127,9 @@ void module(const Case& c, const char* isa) {
   const size_t weight_count = size_t(c.N) * (call.average_attn_weights ? 1 : c.H) * c.L * columns;
   float* attn_weights = fresh<float>(weight_count);
   call.output = heed_contiguous(output, HEED_FLOAT32, 3, c.N, c.L, E, 0);
-  call.attn_weights = call.average_attn_weights ? heed_contiguous(attn_weights, HEED_FLOAT32, 3, c.N, c.L, columns, 0)
-                                                : heed_contiguous(attn_weights, HEED_FLOAT32, 4, c.N, c.H, c.L, columns);
+  call.attn_weights = call.average_attn_weights
+                          ? heed_contiguous(attn_weights, HEED_FLOAT32, 3, c.N, c.L, columns, 0)
+                          : heed_contiguous(attn_weights, HEED_FLOAT32, 4, c.N, c.H, c.L, columns);
   const size_t bytes = heed_workspace_bytes(&config);
   expect(heed_forward(plan, weights, &call, fresh<unsigned char>(bytes), bytes, &error), error);
   __msan_check_mem_is_initialized(output, size_t(c.N) * c.L * E * sizeof(float));
@@ -144,9 +149,11 @@ void sdpa(const Case& c, const char* isa) {
   const size_t rows = size_t(c.N) * c.H * c.L;
   call.query = heed_contiguous(numbers(rows * c.D), HEED_FLOAT32, 4, c.N, c.H, c.L, c.D);
   call.key = heed_contiguous(rows_with_holes(c, c.H, c.D, masks), HEED_FLOAT32, 4, c.N, c.H, c.S, c.D);
-  call.value = heed_contiguous(rows_with_holes(c, c.H, config.value_dim, masks), HEED_FLOAT32, 4, c.N, c.H, c.S, config.value_dim);
+  call.value = heed_contiguous(rows_with_holes(c, c.H, config.value_dim, masks), HEED_FLOAT32, 4, c.N, c.H, c.S,
+                               config.value_dim);
   if (masks)
-    call.attn_mask = heed_contiguous(masked_columns(c, c.L, as_float, false), as_float ? HEED_FLOAT32 : HEED_BOOL, 2, c.L, c.S, 0, 0);
+    call.attn_mask = heed_contiguous(masked_columns(c, c.L, as_float, false), as_float ? HEED_FLOAT32 : HEED_BOOL, 2,
+                                     c.L, c.S, 0, 0);
   call.causal = c.way % 5 == 1 ? HEED_CAUSAL_TOP_LEFT : HEED_CAUSAL_NONE;
   call.need_weights = c.way % 3 != 2;
   float *output = fresh<float>(rows * config.value_dim), *attn_weights = fresh<float>(rows * c.S);

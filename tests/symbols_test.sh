@@ -46,5 +46,15 @@ for object in "$@"; do
   [ -z "$weak" ] || fail "$object has weak symbols:" $weak
 done
 
+# No instruction of AVX or later outside of arch objects: x86's begin with a v there, and few others do.
+case $("${OBJDUMP:-objdump}" -f "$library" 2>/dev/null) in
+  *x86-64*)
+    above=$("${OBJDUMP:-objdump}" -d --no-show-raw-insn "$library" |
+      awk '/file format/ { arch = $1 ~ /^heed_[a-z0-9]+\.o/; next }
+        !arch && /^ *[0-9a-f]+:/ && $2 ~ /^(v|k(mov|or|and|xor|not|shift|test|unpck))/ && $2 !~ /^(verr|verw|vm)/ { print $2 }' | sort | uniq -c)
+    [ -z "$above" ] || fail "outside of arch objects the library has" $above
+    ;;
+esac
+
 [ "$failures" -eq 0 ] && echo "ok: nothing but $(echo "$undefined" | grep -xE "$allowed" | tr '\n' ' ')is needed; $# sealed objects"
 exit $((failures != 0))

@@ -4,7 +4,7 @@
 //
 // Adding 1.5 * 2^23 + 126 rounds x to an integer and leaves n + 126, the exponent field of
 // 2^(n - 1), in the low bits. p is doubled so that every result is normal or exactly 0
-// (x < -125.5, -inf included): no denormals, which some CPUs flush and others trip over.
+// (x <= -125.5, -inf included): no denormals, which some CPUs flush and others trip over.
 // The constant term is exactly 2, so 2^0 is exactly 1: a key block in which a query sees
 // nothing changes nothing. NaN gives NaN. Error: exp2_test.cpp (at most 2 ulp).
 #pragma once

@@ -50,7 +50,7 @@ done
 case $("${OBJDUMP:-objdump}" -f "$library" 2>/dev/null) in
   *x86-64*)
     above=$("${OBJDUMP:-objdump}" -d --no-show-raw-insn "$library" |
-      awk '/file format/ { arch = $1 ~ /^heed_[a-z0-9]+\.o/; next }
+      awk '/file format/ { arch = $1 ~ /(^|\()heed_[a-z0-9]+\.o/; next }  # llvm: libheed.a(heed_avx2.o):
         !arch && /^ *[0-9a-f]+:/ && $2 ~ /^(v|k(mov|or|and|xor|not|shift|test|unpck))/ && $2 !~ /^(verr|verw|vm)/ { print $2 }' | sort | uniq -c)
     [ -z "$above" ] || fail "outside of arch objects the library has" $above
     ;;

@@ -68,7 +68,6 @@ heed_status check_mask_dtype(const char* name, const heed_tensor* t, heed_error*
 // attn_mask is (L, S), (N*H, L, S), unbatched (H, L, S), or (N, H, L, S); SDPA's broadcasts to
 // the last of these from the right.
 heed_status check_attn_mask(const Request& in, heed_status wrong) {
-  if (!in.attn_mask) return HEED_OK;
   const heed_tensor& m = *in.attn_mask;
   Shape want{4, {in.batch, in.geometry().num_heads, in.queries, in.keys}};
   if (!in.projects()) {

@@ -205,7 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=480, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=400, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
     parser.add_argument("--match", default="", help="only those whose line holds this")

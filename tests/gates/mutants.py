@@ -6,7 +6,8 @@ Which mutants there are depends on the text of a line alone, by hashing, so that
 they are. What does not compile and what compiles to the same code does not count. A mutant is killed by a test that
 fails, by a program of the tests that does not compile (a static_assert is a test), or by a time limit. Those that
 survive must be in survivors.txt, with a reason; at least 95 of 100 must be killed.
-Left out: core/cpu.cpp, for this machine is one CPU only (the tests arch_on_... play others), and what holds no code.
+Left out: core/cpu.cpp, for this machine is one CPU only (the tests arch_on_... play others), what is written once per
+kind of registers, of which the build has one, and what holds no code.
 """
 import argparse
 import concurrent.futures
@@ -24,8 +25,10 @@ from mutations import mutations
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDERS = ["src/", "src/core/", "src/kernels/", "src/io/"]
 ALSO = ["include/heed/layout.hpp", "include/heed/rules.hpp"]
-EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp", "src/kernels/simd_mve.inc"]
-REBUILDS_TESTS = ALSO  # a mutant of these costs a minute: fewer of them
+EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp", "src/kernels/simd_mve.inc",
+          "src/kernels/simd_transpose.inc"]
+# Of one file at most: kernels, and more so the layout, take long to compile.
+MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 14, 12
 FAST = "[errors],[choice],[verify],[exp2],[layout],[self_test],[archs],[numbers],[accuracy],[golden]"
 LIBRARIES = ["libheed.a", "src/io/libheed_io.a"]
 # In this order, with --abort: what is quick and kills most comes first.
@@ -69,8 +72,7 @@ def chosen(found, count):
     total, picked = sum(map(len, found.values())), []
     for path, mutants in found.items():
         share = max(4, math.ceil(count * len(mutants) / total))
-        if path in REBUILDS_TESTS:
-            share = min(share, 12)
+        share = min(share, MOST_OF_LAYOUT if path in ALSO else MOST_OF_KERNELS if "/kernels/" in path else MOST)
         seen = set()
         unique = [m for m in mutants if not (m.marked in seen or seen.add(m.marked))]
         picked += unique[:share]
@@ -205,7 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=400, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=480, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
     parser.add_argument("--match", default="", help="only those whose line holds this")
@@ -214,7 +216,7 @@ def main():
     mutants = chosen(all_mutants(), options.count)[part % parts::parts]
     mutants = [m for m in mutants if options.file in m.path and options.match in str(m)]
     groups = [[m for m in mutants if m.path == path] for path in sorted({m.path for m in mutants})]
-    groups.sort(key=lambda g: -len(g))
+    groups.sort(key=lambda g: ("/kernels/" in g[0].path, -len(g)))
     places = [Place(os.path.join(os.path.abspath(options.folder), str(job))) for job in range(options.jobs)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(Place.prepare, places))

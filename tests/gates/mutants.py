@@ -1,6 +1,6 @@
 """mutants.py - do the tests notice small faults? Each mutant is the tree with one of them, built and tested.
 
-    python3 tests/gates/mutants.py BUILD_FOLDER [--jobs N] [--count N] [--part K/N] [--file TEXT] [--match TEXT]
+    python3 tests/gates/mutants.py BUILD_FOLDER [--jobs N] [--count N] [--part K/N] [--file TEXT] [--continue]
 
 Which mutants there are depends on the text of a line alone, by hashing, so that a change elsewhere leaves them as
 they are. What does not compile and what compiles to the same code does not count. A mutant is killed by a test that
@@ -163,11 +163,15 @@ class Place:
                 return "killed"
         return "survived"
 
-    def judge_file(self, mutants):
+    def judge_file(self, mutants, journal):
         for mutant in mutants:
+            if mutant.verdict:
+                continue
             start = time.monotonic()
             mutant.verdict = self.judge(mutant)
             print(f"{mutant.verdict:16} {time.monotonic() - start:6.1f} s  {mutant}", flush=True)
+            journal.write(f"{mutant.rank} {mutant.verdict}\n")
+            journal.flush()
         with open(os.path.join(ROOT, mutants[0].path), "rb") as file:
             self.write(mutants[0].path, file.read())
 
@@ -182,6 +186,18 @@ def listed_survivors():
             if marked and reason.strip():
                 known.add((place.rpartition(":")[0], marked))
     return known
+
+
+def recall(mutants, folder):
+    """What an interrupted run, or one before more tests were written, already knows; survivors are tried again."""
+    try:
+        with open(os.path.join(folder, "verdicts.txt")) as file:
+            known = dict(line.rstrip().split(" ", 1) for line in file)
+    except FileNotFoundError:
+        return
+    for mutant in mutants:
+        if known.get(mutant.rank) != "survived":
+            mutant.verdict = known.get(mutant.rank)
 
 
 def report(mutants, folder):
@@ -207,24 +223,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=480, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=400, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
-    parser.add_argument("--match", default="", help="only those whose line holds this")
+    parser.add_argument("--continue", dest="goes_on", action="store_true", help="after an earlier run: only what it left")
     options = parser.parse_args()
     part, parts = map(int, options.part.split("/"))
     mutants = chosen(all_mutants(), options.count)[part % parts::parts]
-    mutants = [m for m in mutants if options.file in m.path and options.match in str(m)]
+    mutants = [m for m in mutants if options.file in m.path]
+    if options.goes_on:
+        recall(mutants, options.folder)
     groups = [[m for m in mutants if m.path == path] for path in sorted({m.path for m in mutants})]
     groups.sort(key=lambda g: ("/kernels/" in g[0].path, -len(g)))
     places = [Place(os.path.join(os.path.abspath(options.folder), str(job))) for job in range(options.jobs)]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    os.makedirs(options.folder, exist_ok=True)
+    journal = open(os.path.join(options.folder, "verdicts.txt"), "a" if options.goes_on else "w")
+    with journal, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(Place.prepare, places))
         free = list(places)
 
         def work(group):
             place = free.pop()
-            place.judge_file(group)
+            place.judge_file(group, journal)
             free.append(place)
         list(pool.map(work, groups))
     sys.exit(0 if report(mutants, options.folder) else 1)

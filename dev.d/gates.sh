@@ -36,6 +36,8 @@ gates() {
   gate reproducible reproducible
   gate warnings no_warnings
   gate cppcheck no_findings
+  gate coverage coverage
+  gate mutants mutants_of_the_day
   write_gates_table
   printf '%d gates, %d failed\n' "${#gate_rows[@]}" "$gates_failed"
   ((gates_failed == 0))

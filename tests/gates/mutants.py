@@ -28,7 +28,7 @@ ALSO = ["include/heed/layout.hpp", "include/heed/rules.hpp"]
 EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp", "src/kernels/simd_mve.inc",
           "src/kernels/simd_transpose.inc"]
 # Of one file at most: kernels, and more so the layout, take long to compile.
-MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 14, 5
+MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 10, 5
 FAST = "[errors],[choice],[verify],[exp2],[layout],[self_test],[archs],[numbers],[accuracy],[golden]"
 LIBRARIES = ["libheed.a", "src/io/libheed_io.a"]
 # In this order, with --abort: what is quick and kills most comes first.
@@ -223,7 +223,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=400, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=360, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="after an earlier run: only what it left")

@@ -49,8 +49,7 @@ template <class Verdict>
 constexpr auto verdict(const heed_sdpa_config& c) {
   if (c.num_heads == 0 || c.head_dim == 0) return Verdict::broken("num_heads and head_dim must be greater than 0");
   if (c.num_heads > kMaxHeads) return Verdict::broken("num_heads must be at most 4096");
-  if (c.num_kv_heads != 0 && c.num_heads % c.num_kv_heads != 0)
-    return Verdict::broken("num_kv_heads must divide num_heads");
+  if (c.num_kv_heads && c.num_heads % c.num_kv_heads) return Verdict::broken("num_kv_heads must divide num_heads");
   if (c.head_dim > kMaxHeadDim) return Verdict::broken("head_dim must be at most 512");
   if (c.value_dim > kMaxHeadDim) return Verdict::broken("value_dim must be at most 512");
   return limit_verdict<Verdict>(c.max_batch, c.max_query, c.max_key, c.slices);

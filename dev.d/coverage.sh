@@ -67,7 +67,7 @@ coverage_size() {
 coverage_arm() {  # NAME BOARD COMPILER_PREFIX CPU
   local qemu="qemu-${3%%-*}"
   coverage_build "$1" "" -DHEED_BUILD_IO=OFF --toolchain "toolchains/$2.cmake" &&
-    coverage_run "$1" "$qemu" -cpu "$4" ./heed_tests "[golden],[choice],[errors],[numbers],[archs]~[hash]" &&
+    coverage_run "$1" "$qemu" -cpu "$4" ./heed_tests "[golden],[choice],[errors],[layout],[numbers],[archs]~[hash]" &&
     coverage_count "$1" "$3-gcov"
 }
 

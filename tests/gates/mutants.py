@@ -137,12 +137,14 @@ class Place:
             env={**os.environ, "HEED_TEST_QUICK": "1"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
             preexec_fn=lambda: [resource.setrlimit(what, (most, most)) for what, most in limits])
-        try:
-            return process.wait(60 + 2 * seconds) == 0
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return False
+        for _ in range(60 + 2 * seconds):  # by ones, so that a machine that sleeps does not kill mutants
+            try:
+                return process.wait(1) == 0
+            except subprocess.TimeoutExpired:
+                pass
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
 
     def judge(self, mutant):
         """Puts the fault in; the file stays that way for the next mutant of it."""

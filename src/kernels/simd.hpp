@@ -52,6 +52,9 @@ namespace detail {
 // A register type's own operations, where xsimd will not do.
 #if defined(__AVX512F__)
 static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
+static HEED_INLINE void fma_into(__m512& acc, __m512 a, __m512 b) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+}
 static HEED_INLINE __m512 max_register(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
 static HEED_INLINE __m512 min_register(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }
 static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
@@ -66,6 +69,9 @@ static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
 #endif
 #if defined(__AVX2__)
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+static HEED_INLINE void fma_into(__m256& acc, __m256 a, __m256 b) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+}
 static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 static HEED_INLINE __m256 min_register(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
 static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
@@ -140,6 +146,15 @@ struct Simd {
   static HEED_INLINE V mul(V a, V b) { return a * b; }
   static HEED_INLINE V div(V a, V b) { return V(detail::div_register(a.data, b.data)); }
   static HEED_INLINE V fma(V a, V b, V c) { return V(detail::fma_register(a.data, b.data, c.data)); }
+  // acc = fma(a, b, acc) for the sums of a tile, which stay in the registers where they are: by an
+  // intrinsic, GCC moves them to and fro where a loop is unrolled, and spills some.
+  static HEED_INLINE void fma_into(V& acc, V a, V b) {
+#if defined(__FMA__)
+    detail::fma_into(acc.data, a.data, b.data);
+#else
+    acc = fma(a, b, acc);
+#endif
+  }
   // b where either is NaN on x86, NaN on Arm: use max(constant, x) and min(constant, x) to keep a NaN.
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
   static HEED_INLINE V min(V a, V b) { return V(detail::min_register(a.data, b.data)); }
@@ -182,6 +197,7 @@ struct ScalarSimd {
   static HEED_INLINE V mul(V a, V b) { return a * b; }
   static HEED_INLINE V div(V a, V b) { return a / b; }
   static HEED_INLINE V fma(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
+  static HEED_INLINE void fma_into(V& acc, V a, V b) { acc = fma(a, b, acc); }
   static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
   static HEED_INLINE V min(V a, V b) { return a < b ? a : b; }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }

@@ -202,8 +202,8 @@ heed_status check(Request& in) {
     status = check_attn_mask(in, in.attn_mask->rank == 2 ? HEED_ERROR_ATTN_MASK_2D : HEED_ERROR_ATTN_MASK_3D);
   if (status == HEED_OK) status = check_batch_and_padding(in);
   if (status == HEED_OK) status = check_rows("query", *in.query, in.error);
-  if (status == HEED_OK) status = check_rows("key", *in.key, in.error);
-  if (status == HEED_OK) status = check_rows("value", *in.value, in.error);
+  if (status == HEED_OK && in.key != in.query) status = check_rows("key", *in.key, in.error);
+  if (status == HEED_OK && in.value != in.key) status = check_rows("value", *in.value, in.error);
   if (status == HEED_OK) status = check_results(in);
   if (status == HEED_OK) status = check_data(in);
   return status;

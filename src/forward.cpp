@@ -67,8 +67,8 @@ void fill(const Request& in, int64_t causal_offset, Job& job) {
   job.queries = in.queries;
   job.keys = in.keys;
   job.query = rows(in, *in.query);
-  job.key = rows(in, *in.key);
-  job.value = rows(in, *in.value);
+  job.key = in.key == in.query ? job.query : rows(in, *in.key);
+  job.value = in.value == in.key ? job.key : rows(in, *in.value);
   job.output = rows(in, *in.output);
   if (kWithMasks) fill_masks(in, job);
   if (kWithWeightsOutput) fill_weights_output(in, job);

@@ -70,7 +70,7 @@ static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlo
 static constexpr bool split_heads(const Geometry& g, bool average) {
   if (!kWithSlices || g.slices == 1) return true;
   const uint32_t turns = (g.groups() + g.slices - 1) / g.slices;
-  return uint64_t(turns) * g.slices * 10 <= uint64_t(g.groups()) * 11 && !average;
+  return turns * g.slices * 10 <= g.groups() * 11 && !average;
 }
 
 }  // namespace heed

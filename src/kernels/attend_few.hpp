@@ -24,7 +24,7 @@ struct AttendFew {
     float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
     float* scores(uint32_t r) const {
       const uint32_t keys = end < kKeyBlock ? end : kKeyBlock;
-      return g.scores + r * uint32_t(round_up(keys, W));
+      return g.scores + r * round_up(keys, W);
     }
     // The part of a block that row r sees.
     KeyBlock part(KeyBlock b, uint32_t r) const {

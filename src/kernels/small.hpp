@@ -218,7 +218,7 @@ struct Small {
     float* const q = g.q + ptrdiff_t(row) * g.stride;
     load_queries(q, g.stride, rows, g.embed_dim, g.scale, g.qt);
     Head h = {g.k, g.v, g.stride, g.keys, g.head_dim, g.fully_masked, g.qt, g.ot, g.scores};
-    float* const mean = g.scores + round_up(g.keys, M) * W;
+    float* const mean = g.scores + size_t(round_up(g.keys, M)) * W;
     for (uint32_t head = 0; head < g.num_heads; ++head) {
       const V inverse = attend(h);
       if (g.weights) {

@@ -23,7 +23,8 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   heed_status status = check_room("a plan needs", HEED_PLAN_BYTES, bytes, error);
   if (status == HEED_OK) status = check_features(g, error);
   if (status != HEED_OK) return status;
-  heed_plan p{};
+  heed_plan p;
+  memset(static_cast<void*>(&p), 0, sizeof p);  // what lies between its fields, too: the checksum is of bytes
   p.magic = kPlanMagic;
   p.geometry = g;
   if (g.projects()) {

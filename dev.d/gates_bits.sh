@@ -75,7 +75,7 @@ gate_self_test_time() {
 
 # Times of the same call on subnormal and on usual numbers, in turn.
 gate_subnormal_time() {
-  local arch all= line
+  local arch line all=
   g++ -std=c++17 -O2 -Wall -Wextra -Iinclude -Itests tests/gates/subnormal_time.cpp tests/{problem,random_problem,runner,support}.cpp \
     "$gates_dir/native/libheed.a" -o "$gates_dir/subnormal_time" || return 1
   for arch in $(native_archs avx512 avx2 sse42 neon64 scalar); do
@@ -141,9 +141,9 @@ ARCHS
 
 # linked_in_order DIR PROGRAM ARCH_OBJECT...: the tests with that library's objects, those of the archs first.
 linked_in_order() {
-  local dir=$1 program=$2 rest wrap
+  local dir=$1 program=$2 rest wrap=(-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
+    -Wl,--wrap=posix_memalign -Wl,--wrap=free)
   mapfile -t rest < <(find "$dir/objects" -name '*.o' | grep -vE "$arch_objects" | sort)
-  wrap=(-Wl,--wrap={malloc,calloc,realloc,aligned_alloc,posix_memalign,free})
   g++ "${wrap[@]}" "${@:3}" "${rest[@]}" "$gates_dir"/native/tests/CMakeFiles/heed_tests{,_main}.dir/*.o \
     "$gates_dir/native/src/threads/libheed_threads.a" -o "$program"
 }

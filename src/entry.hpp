@@ -18,13 +18,18 @@ struct Entry {
       : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
         positions(slots + j.keys) {}
 
-  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
+  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t. Floats begin at multiples
+  // of HEED_ALIGNMENT there.
   unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
-  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
+  static float* floats_at(void* p) { return static_cast<float*>(p); }
+  float* floats(uint32_t i, uint64_t offset) const { return floats_at(slice(i) + size_t(offset)); }
   float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
+    return floats_at(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
   }
-  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
+  const float* packed(uint64_t offset) const {
+    const void* p = job.weights + size_t(offset);
+    return static_cast<const float*>(p);
+  }
   uint32_t slices() const { return kWithSlices ? g.slices : 1; }
   bool projects() const { return !kWithSdpa || g.projects(); }
   // Slice i's part of n units: n * i / slices, without 64-bit division.

@@ -5,7 +5,7 @@
 
 gates_dir=build/gates
 ctest_gates=(symbols layers guard hidden heap oom numbers accuracy golden self_test verify packed stack signal bits)
-own_gates=(exp2_every same_work self_test_time subnormal_time same_bits same_bits_arm sealing
+own_gates=(exp2_every torch_error same_work self_test_time subnormal_time same_bits same_bits_arm sealing
   asan msan tsan valgrind fuzz reproducible warnings clang_tidy cppcheck)
 gate_rows=()
 gates_failed=0

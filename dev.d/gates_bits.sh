@@ -2,9 +2,13 @@
 # gates_bits.sh - gates that build the library in other ways, or run it under an emulator, and
 # compare answers, instructions and times. Read by ../dev.
 
-gate_exp2_every() {
-  "$gates_dir/native/tests/heed_tests" "[.exp2_every]" >"$gates_dir/exp2.txt" || { cat "$gates_dir/exp2.txt"; return 1; }
-  grep '^exp2 of every' "$gates_dir/exp2.txt"
+# Tests that take too long for ctest.
+gate_exp2_every() { long_test exp2_every; }
+gate_torch_error() { long_test torch_error; }
+
+long_test() {
+  "$gates_dir/native/tests/heed_tests" "[.$1]" >"$gates_dir/long.txt" || { cat "$gates_dir/long.txt"; grep -E '^(exp2|largest)' "$gates_dir/long.txt"; return 1; }
+  grep -E '^(exp2 of every|largest error)' "$gates_dir/long.txt"
 }
 
 # call_objects COMPILER DIR: the helpers of the tests, to be linked with any build of the library.
@@ -144,7 +148,7 @@ linked_in_order() {
   local dir=$1 program=$2 rest wrap=(-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
     -Wl,--wrap=posix_memalign -Wl,--wrap=free)
   mapfile -t rest < <(find "$dir/objects" -name '*.o' | grep -vE "$arch_objects" | sort)
-  g++ "${wrap[@]}" "${@:3}" "${rest[@]}" "$gates_dir"/native/tests/CMakeFiles/heed_tests{,_main}.dir/*.o \
+  g++ "${wrap[@]}" "${@:3}" "${rest[@]}" "$gates_dir"/native/tests/CMakeFiles/heed_test{s,_main}.dir/*.o \
     "$gates_dir/native/src/threads/libheed_threads.a" -o "$program"
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016
 # gates.sh - ./dev gates [NAME...]: every promise of docs/trust.md is put to the test, one after the
 # other; a line for each with its figure, and, of all of them, the table of docs/trust.md. What a
 # gate does is in gates_bits.sh and gates_code.sh; the rest are groups of ctest. Read by ../dev.

@@ -11,9 +11,8 @@ no_suppressions() {
 # sanitized PRESET [CTEST_OPTION...]: its tests, each of which fails with the first report.
 sanitized() {
   local preset=$1 log=$gates_dir/$1.ctest passed
-  no_suppressions && cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" &&
-    ctest --preset "$preset" -j "$jobs" "${@:2}" >"$log" 2>&1 || { cat "$log"; return 1; }
-  cat "$log"
+  no_suppressions && cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" || return 1
+  ctest --preset "$preset" -j "$jobs" "${@:2}" >"$log" 2>&1 || { cat "$log"; return 1; }
   passed=$(grep -c '^ *[0-9]*/[0-9]* Test .* Passed ' "$log")
   if ((passed == 0)) || grep -qE '(Address|Leak|Memory|Thread)Sanitizer|runtime error:|== Invalid read' "$log"; then return 1; fi
   echo "$passed groups of tests, 0 reports, 0 suppressions"
@@ -61,20 +60,20 @@ gate_reproducible() {
 # Every warning is an error, for each compiler and every file that it compiles; alignment as GCC checks it
 # even where the CPU would not mind.
 gate_warnings() {
-  local compiler file flags common n=0
+  local compiler file given common n=0
   common=(-std=c++17 -fsyntax-only -Wall -Wextra -Wconversion -Wshadow -Wdouble-promotion -Werror -Iinclude -Isrc -Iarch
     -DHEED_HAS_SCALAR=1 -DHEED_READ_ENVIRONMENT=1)
   while read -r file; do common+=("-D$file=1"); done < <(feature_names)
   for compiler in $(gate_compilers); do
-    flags=("${common[@]}" -Wcast-align)
-    if [[ $compiler == g++ ]]; then flags=("${common[@]}" -Wcast-align=strict); fi
+    given=("${common[@]}" -Wcast-align)
+    if [[ $compiler == g++ ]]; then given=("${common[@]}" -Wcast-align=strict); fi
     for file in src/*.cpp src/core/*.cpp src/io/*.cpp src/threads/*.cpp src/tools/*.cpp arch/scalar.cpp; do
-      "$compiler" "${flags[@]}" -DHEED_NO_XSIMD "$file" || return 1
+      "$compiler" "${given[@]}" -DHEED_NO_XSIMD "$file" || return 1
       n=$((n + 1))
     done
     if [[ $(uname -m) == x86_64 ]]; then
-      "$compiler" "${flags[@]}" -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma arch/avx512.cpp &&
-        "$compiler" "${flags[@]}" -mavx2 -mfma arch/avx2.cpp && "$compiler" "${flags[@]}" -msse4.2 arch/sse42.cpp || return 1
+      "$compiler" "${given[@]}" -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma arch/avx512.cpp &&
+        "$compiler" "${given[@]}" -mavx2 -mfma arch/avx2.cpp && "$compiler" "${given[@]}" -msse4.2 arch/sse42.cpp || return 1
       n=$((n + 3))
     fi
   done

@@ -11,6 +11,7 @@
 // The output projection is one more step, in slices of tokens. What is computed for a query
 // does not depend on which slice does it.
 #include "core/choice.hpp"
+#include "core/subnormal.hpp"
 #include "entry.hpp"
 
 namespace heed {
@@ -18,13 +19,18 @@ namespace {
 
 using Step = void (*)(const Entry&, uint32_t slice);
 
+// The caller's parallel_for itself runs with the floating-point control that the caller has.
 void parallel(const Entry& e, Step step) {
   struct Task {
     const Entry& entry;
     Step step;
   } task{e, step};
-  const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
+  const heed_task one = [](void* t, uint32_t i) {
+    const SubnormalsAreZero while_it_runs;
+    static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i);
+  };
   if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
+  const SubnormalsAreZero while_it_runs;
   for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
 }
 
@@ -269,8 +275,11 @@ void project_output(const Entry& e, uint32_t i) {
 }
 
 void run_entry(Entry& e) {
-  if (!kForSize && is_small(e.job)) return run_small(e);
-  find_positions(e);
+  {
+    const SubnormalsAreZero while_it_runs;
+    if (!kForSize && is_small(e.job)) return run_small(e);
+    find_positions(e);
+  }
   if (split_heads(e.g, e.job.need_weights && e.job.average)) {
     parallel(e, own_groups);
   } else {

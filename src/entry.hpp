@@ -29,11 +29,14 @@ struct Entry {
         may_hide_values((kWithMasks || kWithCausal) &&
                         (j.mask_head != 0 || (j.queries > 1 && (j.causal || j.mask.data)))) {}
 
+  // Floats begin at multiples of HEED_ALIGNMENT there.
   unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
-  float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + w.heads) + row * size_t(w.heads_stride);
+  static float* floats_at(void* p) { return static_cast<float*>(p); }
+  float* heads_row(uint32_t row) const { return floats_at(job.workspace + w.heads) + row * size_t(w.heads_stride); }
+  const float* packed(size_t offset) const {
+    const void* p = job.weights + offset;
+    return static_cast<const float*>(p);
   }
-  const float* packed(size_t offset) const { return reinterpret_cast<const float*>(job.weights + offset); }
   uint32_t slices() const { return kWithSlices ? g.slices : 1; }
   bool projects() const { return !kWithSdpa || g.projects(); }
   // Slice i's part of n units: n * i / slices, without 64-bit division.

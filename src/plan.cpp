@@ -23,8 +23,13 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   if (status == HEED_OK) status = check_room(Sentence::plan_room, HEED_PLAN_BYTES, bytes, error);
   if (status == HEED_OK) status = check_features(g, error);
   if (status != HEED_OK) return status;
-  heed_plan p{kPlanMagic, 0,    g,    weights_layout(g), workspace_layout(g), weights_header(g, p.weights),
-              nullptr,    0.0f, false};
+  heed_plan p;
+  memset(static_cast<void*>(&p), 0, sizeof p);  // what lies between its fields, too: the checksum is of bytes
+  p.magic = kPlanMagic;
+  p.geometry = g;
+  p.weights = weights_layout(g);
+  p.workspace = workspace_layout(g);
+  p.header = weights_header(g, p.weights);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
     return refuse<Sentence::too_large>(error, HEED_ERROR_CONFIG);
   p.kernels = find_table(isa, error);

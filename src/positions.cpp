@@ -59,7 +59,7 @@ void find_positions(Entry& e) {
   e.positions = e.slots + keys;
   if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
   uint8_t* visible = job.workspace + e.w.visible;
-  float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
+  float* bias = Entry::floats_at(job.workspace + e.w.key_bias);
   memset(visible, 1, e.positions);
   if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
   if (job.padding.data) {

@@ -60,7 +60,7 @@ static HEED_INLINE __m512 min_register(__m512 a, __m512 b) { return _mm512_min_p
 static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
 // Lanes of `zero` where a byte is 0, of `other` elsewhere; as many bytes as lanes are read.
 static HEED_INLINE __m512 choose_by_bytes(const uint8_t* bytes, __m512 zero, __m512 other) {
-  const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(bytes))));
   return _mm512_mask_blend_ps(_mm512_test_epi32_mask(b, b), zero, other);
 }
 static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
@@ -76,7 +76,7 @@ static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_p
 static HEED_INLINE __m256 min_register(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
 static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static HEED_INLINE __m256 choose_by_bytes(const uint8_t* bytes, __m256 zero, __m256 other) {
-  const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+  const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(static_cast<const void*>(bytes))));
   return _mm256_blendv_ps(other, zero, _mm256_castsi256_ps(_mm256_cmpeq_epi32(b, _mm256_setzero_si256())));
 }
 static HEED_INLINE __m256 shift_to_exponent(__m256 a) {

@@ -4,7 +4,11 @@
 
 namespace heed {
 
-inline float* floats(unsigned char* slice, size_t offset) { return reinterpret_cast<float*>(slice + offset); }
+// Floats begin at multiples of HEED_ALIGNMENT in a workspace and in weights: no cast of alignments.
+inline float* floats(unsigned char* memory, size_t offset) {
+  void* at = memory + offset;
+  return static_cast<float*>(at);
+}
 
 struct Entry {
   const Job& job;
@@ -29,10 +33,8 @@ struct Entry {
         may_hide_values((kWithMasks || kWithCausal) &&
                         (j.mask_head != 0 || (j.queries > 1 && (j.causal || j.mask.data)))) {}
 
-  // Floats begin at multiples of HEED_ALIGNMENT there.
   unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
-  static float* floats_at(void* p) { return static_cast<float*>(p); }
-  float* heads_row(uint32_t row) const { return floats_at(job.workspace + w.heads) + row * size_t(w.heads_stride); }
+  float* heads_row(uint32_t row) const { return floats(job.workspace, w.heads) + row * size_t(w.heads_stride); }
   const float* packed(size_t offset) const {
     const void* p = job.weights + offset;
     return static_cast<const float*>(p);

@@ -55,11 +55,11 @@ void find_masked_columns(const Entry& e, uint8_t* seen, uint32_t keys) {
 
 void find_positions(Entry& e) {
   const Job& job = e.job;
-  const uint32_t keys = job.queries ? causal_keys(job, job.queries - 1) : 0;
+  const uint32_t keys = causal_keys(job, job.queries - 1);  // a job without queries is not run
   e.positions = e.slots + keys;
   if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
   uint8_t* visible = job.workspace + e.w.visible;
-  float* bias = Entry::floats_at(job.workspace + e.w.key_bias);
+  float* bias = floats(job.workspace, e.w.key_bias);
   memset(visible, 1, e.positions);
   if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
   if (job.padding.data) {

@@ -92,6 +92,7 @@ TEST_CASE("each way to break an npy header has its own status") {
       {Status::unknown_key, dict("'<f4', 'order': 1", "()"), 4},
       {Status::missing_key, "{'descr': '<f4', 'fortran_order': False}", 4},
       {Status::missing_key, "{'shape': (), 'fortran_order': False}", 4},
+      {Status::missing_key, "{'shape': (), 'descr': '<f4'}", 4},
       {Status::missing_key, "{}", 0},
       {Status::bad_header, "", 0},
       {Status::bad_header, "{", 0},
@@ -118,6 +119,20 @@ TEST_CASE("each way to break an npy header has its own status") {
   bytes = npy(dict("'|b1'", "()"), 1);
   bytes.back() = 2;
   CHECK(parse(bytes, array) == Status::bad_value);
+}
+
+TEST_CASE("an npy header that lacks a key, or ends, is told so") {
+  NpyArray array;
+  const auto message = [&](const std::string& dict) {
+    const Bytes bytes = npy(dict);
+    return parse_npy(bytes.data(), bytes.size(), "f", array).message;
+  };
+  const std::string three = "f: expected descr, fortran_order and shape, but ";
+  CHECK(message("{'shape': (), 'fortran_order': False}") == three + "descr is missing.");
+  CHECK(message("{'shape': (), 'descr': '<f4'}") == three + "fortran_order is missing.");
+  CHECK(message("{'descr': '<f4', 'fortran_order': False}") == three + "shape is missing.");
+  CHECK(message("{'descr'") == "f: expected a colon at byte 8 of the npy header, found its end.");
+  CHECK(message("{'descr' 'a") == "f: expected a colon at byte 9 of the npy header, found \"'a\".");
 }
 
 TEST_CASE("a cut or flipped npy file is refused or still sound") {

@@ -39,6 +39,9 @@ TEST_CASE("a safetensors file comes back as it was written") {
   CHECK(file.read_bool("i", bools, shape).status == Status::bad_dtype);
   CHECK(file.read_f32("mask", floats, shape).status == Status::bad_dtype);
   CHECK(file.read_f32("nobody", floats, shape).status == Status::not_found);
+  CHECK(file.read_f64("nobody", doubles, shape).status == Status::not_found);
+  CHECK(file.read_i64("nobody", ints, shape).status == Status::not_found);
+  CHECK(file.read_bool("nobody", bools, shape).status == Status::not_found);
   CHECK((doubles == kDoubles && ints == kInts && shape == Shape{0, 7}));  // untouched
 }
 
@@ -313,4 +316,34 @@ TEST_CASE("only regular files are read, and messages name them") {
   const Bytes bytes = safetensors(R"({"a\u001b[2J":{"dtype":"F99"}})");
   CHECK(parse_safetensors(bytes.data(), bytes.size(), "w", file).message ==
         "w: tensor \"a\\x1b[2J\": expected a known dtype, found \"F99\".");
+}
+
+TEST_CASE("flags other than 0 and 1 are refused, and all that is told has a name") {
+  SafetensorsFile file;
+  REQUIRE(parse(safetensors(R"({"m":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", {1, 0, 2}), file) ==
+          Status::ok);
+  Bytes flags = {7};
+  std::vector<float> floats;
+  Shape shape = {9};
+  const Error error = file.read_bool("m", flags, shape);
+  CHECK(error.status == Status::bad_value);
+  CHECK(error.message == "memory: tensor \"m\": expected only 0 and 1, found 2 at element 2.");
+  CHECK((flags == Bytes{7} && shape == Shape{9}));
+
+  std::vector<std::string> names;
+  for (int i = 0; i <= int(Status::bad_version); ++i) names.push_back(status_name(Status(i)));
+  std::sort(names.begin(), names.end());
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+  CHECK(std::find(names.begin(), names.end(), "unknown") == names.end());
+  CHECK(std::string(status_name(Status(int(Status::bad_version) + 1))) == "unknown");
+  CHECK(std::string(status_name(Status::write_failed)) == "write_failed");
+  CHECK(std::string(dtype_name(Dtype::c64)) == "C64");
+  CHECK(std::string(dtype_name(Dtype(99))) == "unknown");
+
+  const std::string long_name(81, 'n'), fits(80, 'n');
+  CHECK(file.read_f32(long_name, floats, shape).message ==
+        "memory: expected a tensor \"" + fits + "...\", but there is none.");
+  CHECK(file.read_f32(fits, floats, shape).message == "memory: expected a tensor \"" + fits + "\", but there is none.");
+  CHECK(file.read_f32("a\\\"\x1f\x7e\x7f", floats, shape).message ==
+        "memory: expected a tensor \"a\\\\\\\"\\x1f~\\x7f\", but there is none.");
 }

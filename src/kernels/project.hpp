@@ -106,7 +106,7 @@ struct Project {
   // The compiled size for a run-time number of rows and registers.
   template <int N = NV, int M = most_rows(NV)>
   static HEED_INLINE void chain_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
-    if constexpr (N > 1) {
+    if constexpr (N > 1 && M == most_rows(N)) {  // registers first: with fewer rows they are chosen
       if (n < uint32_t(N)) return chain_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
     }
     if constexpr (M > 1) {

@@ -63,9 +63,8 @@ static HEED_INLINE __m512 choose_by_bytes(const uint8_t* bytes, __m512 zero, __m
   const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(bytes))));
   return _mm512_mask_blend_ps(_mm512_test_epi32_mask(b, b), zero, other);
 }
-static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
-}
+static HEED_INLINE __m512 from_nearest(__m512 a) { return _mm512_reduce_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static HEED_INLINE __m512 scale(__m512 a, __m512 n) { return _mm512_scalef_ps(a, n); }
 #endif
 #if defined(__AVX2__)
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
@@ -163,7 +162,13 @@ struct Simd {
   static HEED_INLINE V choose_by_bytes(const uint8_t* bytes, V zero, V other) {
     return V(detail::choose_by_bytes(bytes, zero.data, other.data));
   }
-  // The low 9 bits of a become sign and exponent.
+  // Either a less the integer nearest to it (0 for infinities), and a * 2^n for an integer n; or where
+  // an arch has no such instructions, a whose low 9 bits become sign and exponent.
+  static constexpr bool kScales = W == 16;
+#if defined(__AVX512F__)
+  static HEED_INLINE V from_nearest(V a) { return V(detail::from_nearest(a.data)); }
+  static HEED_INLINE V scale(V a, V n) { return V(detail::scale(a.data, n.data)); }
+#endif
   static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
   static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
 
@@ -189,6 +194,7 @@ struct ScalarSimd {
   static constexpr int W = 1;
   static constexpr bool kFused = true;
   static constexpr bool kLanes = false;
+  static constexpr bool kScales = false;
   static HEED_INLINE V load(const float* p) { return *p; }
   static HEED_INLINE void store(float* p, V v) { *p = v; }
   static HEED_INLINE V set(float x) { return x; }

@@ -139,7 +139,8 @@ double error_of(const Yardstick& y) {
     fill_random(p, random);
     const Reference want = reference(p);
     for (const std::string& arch : usable_archs())
-      if (!is_reference_path(arch)) most = std::max(most, distance(solve(p, arch).output, want.output) / largest(want.output));
+      if (!is_reference_path(arch))
+        most = std::max(most, distance(solve(p, arch).output, want.output) / largest(want.output));
   }
   return most;
 }

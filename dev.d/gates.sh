@@ -60,7 +60,11 @@ gate_compilers() {
 ctest_gate() {
   local log=$gates_dir/$1.ctest lines=1
   if [[ $1 == oom ]]; then lines=2; fi
-  ctest --test-dir "$gates_dir/native" -R "^$1\$" -V --no-tests=error >"$log" 2>&1 || { cat "$log"; return 1; }
+  if ! ctest --test-dir "$gates_dir/native" -R "^$1\$" -V --no-tests=error >"$log" 2>&1; then
+    cat "$log"
+    sed -nE 's/^[0-9]*: .*(NOT ok.*|SIG[A-Z]* - .*)/\1/p; s/^[0-9]*: (assertions: .*)/\1/p' "$log" | head -n 1
+    return 1
+  fi
   sed -n 's/^[0-9]*: //p' "$log" | grep -vE '^(=*|Filters.*|Test command.*|Working.*|Environment.*| HEED.*|Test timeout.*)$' |
     grep -E 'hash|largest|worst|failed in turn|^ok' | tail -n "$lines" | paste -sd ';' | grep . || sed -n 's/^[0-9]*: \(All tests passed.*\)/\1/p' "$log"
 }

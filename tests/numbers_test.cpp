@@ -139,7 +139,8 @@ double error_of(const Yardstick& y) {
     fill_random(p, random);
     const Reference want = reference(p);
     for (const std::string& arch : usable_archs())
-      if (!is_reference_path(arch)) most = std::max(most, distance(solve(p, arch).output, want.output) / largest(want.output));
+      if (!is_reference_path(arch))
+        most = std::max(most, distance(solve(p, arch).output, want.output) / largest(want.output));
   }
   return most;
 }
@@ -199,6 +200,7 @@ TEST_CASE("no call touches the floating-point environment's control, whichever i
         Runner r(p, arch);
         REQUIRE(r.prepare() == HEED_OK);
         if (wrong) r.call.query.rank = 1;
+        REQUIRE(std::fesetenv(FE_DFL_ENV) == 0);  // whatever calls before this one have left
         REQUIRE(std::fesetround(mode) == 0);
         const Environment before;
         const heed_status status = r.run();

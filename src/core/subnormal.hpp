@@ -20,7 +20,9 @@ inline uintptr_t floating_control() {
   __asm__ volatile("mrs %0, fpcr" : "=r"(control));
   return control;
 }
-inline void set_floating_control(uintptr_t control) { __asm__ volatile("msr fpcr, %0" : : "r"(uint64_t(control)) : "memory"); }
+inline void set_floating_control(uintptr_t control) {
+  __asm__ volatile("msr fpcr, %0" : : "r"(uint64_t(control)) : "memory");
+}
 #elif defined(__arm__) && defined(__ARM_FP)
 constexpr uintptr_t kSubnormalsAreZero = uintptr_t(1) << 24;  // FPSCR.FZ
 inline uintptr_t floating_control() {
@@ -28,7 +30,9 @@ inline uintptr_t floating_control() {
   __asm__ volatile("vmrs %0, fpscr" : "=r"(control));
   return control;
 }
-inline void set_floating_control(uintptr_t control) { __asm__ volatile("vmsr fpscr, %0" : : "r"(control) : "memory", "cc"); }
+inline void set_floating_control(uintptr_t control) {
+  __asm__ volatile("vmsr fpscr, %0" : : "r"(control) : "memory", "cc");
+}
 #else  // no such CPU is known: numbers are what they are
 constexpr uintptr_t kSubnormalsAreZero = 0;
 inline uintptr_t floating_control() { return 0; }

@@ -5,8 +5,8 @@
 
 gates_dir=build/gates
 ctest_gates=(symbols layers guard hidden heap oom numbers accuracy golden self_test verify packed stack signal bits)
-own_gates=(exp2_every torch_error same_work subnormal_time same_bits asan msan tsan valgrind fuzz reproducible warnings clang_tidy cppcheck)
-x86_gates=(sealing same_bits_arm self_test_time)  # with emulators of Debian on x86-64
+own_gates=(exp2_every torch_error same_work subnormal_time same_bits asan msan tsan valgrind fuzz reproducible warnings clang_tidy cppcheck mutants)
+x86_gates=(sealing same_bits_arm self_test_time coverage)  # with emulators of Debian on x86-64
 if [[ $(uname -m) == x86_64 ]]; then own_gates+=("${x86_gates[@]}"); fi
 gate_rows=()
 gates_failed=0

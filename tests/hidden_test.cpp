@@ -239,3 +239,28 @@ TEST_CASE("a key hidden from one head only does not leak into that head", "[hidd
       }
     }
 }
+
+TEST_CASE("nor where the heads of its mask lie side by side", "[hidden]") {
+  Random random(45);
+  Problem p = small(true, 1, 9);
+  fill_random(p, random);
+  p.mask = random_mask(random, {2, 1, 9}, false, 0, false);
+  p.mask.values[4] = 0.0f;
+  for (uint32_t i = 0; i < p.Dv; ++i) p.v[4 * p.Dv + i] = quiet_nan();
+  uint8_t turned[9][2];
+  for (uint32_t j = 0; j < 9; ++j)
+    for (uint32_t h = 0; h < 2; ++h) turned[j][h] = uint8_t(p.mask.values[h * 9 + j]);
+  for (const std::string& arch : usable_archs()) {
+    CAPTURE(arch);
+    const Answer want = solve(p, arch);
+    CHECK(want.output[0] == want.output[0]);
+    Runner r(p, arch);
+    REQUIRE(r.prepare() == HEED_OK);
+    heed_tensor& mask = r.sdpa_call.attn_mask;
+    REQUIRE(mask.rank == 3);
+    mask.data = turned;
+    mask.stride[0] = 1, mask.stride[1] = 0, mask.stride[2] = 2;
+    REQUIRE(r.run() == HEED_OK);
+    CHECK(same_bits(r.output(), want.output));
+  }
+}

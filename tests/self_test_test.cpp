@@ -1,5 +1,7 @@
 // heed_self_test and heed_plan_verify: every arch of this machine is right, and one wrong bit of a
 // kernel's answer or of a plan is found.
+#include <cfenv>
+
 #include "self_test.hpp"
 #include "plan.hpp"
 
@@ -111,6 +113,16 @@ TEST_CASE("an engine with an order of its own is held to its sums", "[self_test]
   };
   CHECK(wrong_with(t, room) == (heed::kWrongProject | heed::kWrongAttend | heed::kWrongAttendFew | heed::kWrongMasks |
                                 heed::kWrongCausal | heed::kWrongWeights));
+}
+
+TEST_CASE("a machine that computes otherwise is told which answer is the first wrong one", "[self_test]") {
+  if (!heed::find_table("scalar", nullptr)) return;
+  Room room;
+  heed_error e;
+  REQUIRE(std::fesetround(FE_UPWARD) == 0);
+  const heed_status came = heed_self_test("scalar", room.bytes, sizeof room.bytes, &e);
+  REQUIRE(std::fesetround(FE_TONEAREST) == 0);
+  check_error(e, came, HEED_ERROR_SELF_TEST, {"isa \"scalar\"", "wrong answer", "test of projection"});
 }
 
 TEST_CASE("a self-test that cannot be made is refused with a sentence", "[self_test]") {

@@ -5,7 +5,7 @@
 Which mutants there are depends on the text of a line alone, by hashing, so that a change elsewhere leaves them as
 they are. What does not compile and what compiles to the same code does not count. A mutant is killed by a test that
 fails, by a program of the tests that does not compile (a static_assert is a test), or by a time limit. Those that
-survive must be in survivors.txt, with a reason; at least 95 of 100 must be killed.
+survive must be in survivors.txt, with a reason; at least 95 of 100 of the whole must be killed.
 Left out: core/cpu.cpp, for this machine is one CPU only (the tests arch_on_... play others), what is written once per
 kind of registers, of which the build has one, and what holds no code.
 """
@@ -28,7 +28,7 @@ ALSO = ["include/heed/layout.hpp", "include/heed/rules.hpp"]
 EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp", "src/kernels/simd_mve.inc",
           "src/kernels/simd_transpose.inc"]
 # Of one file at most: kernels, and more so the layout, take long to compile.
-MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 14, 12
+MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 10, 5
 FAST = "[errors],[choice],[verify],[exp2],[layout],[self_test],[archs],[numbers],[accuracy],[golden]"
 LIBRARIES = ["libheed.a", "src/io/libheed_io.a"]
 # In this order, with --abort: what is quick and kills most comes first.
@@ -200,7 +200,7 @@ def recall(mutants, folder):
             mutant.verdict = known.get(mutant.rank)
 
 
-def report(mutants, folder):
+def report(mutants, folder, least_share):
     counted = [m for m in mutants if m.verdict in ("killed", "survived")]
     survived = [m for m in counted if m.verdict == "survived"]
     known = listed_survivors()
@@ -216,14 +216,14 @@ def report(mutants, folder):
     share = 100 * (len(counted) - len(survived)) / max(1, len(counted))
     print(f"{len(counted)} mutants, {len(counted) - len(survived)} killed ({share:.1f} %), {len(survived)} survived, "
           f"{len(new)} of them without a reason")
-    return not new and share >= LEAST_SHARE and counted
+    return not new and share >= least_share and counted
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=400, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=360, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="after an earlier run: only what it left")
@@ -234,7 +234,7 @@ def main():
     if options.goes_on:
         recall(mutants, options.folder)
     groups = [[m for m in mutants if m.path == path] for path in sorted({m.path for m in mutants})]
-    groups.sort(key=lambda g: ("/kernels/" in g[0].path, -len(g)))
+    groups.sort(key=lambda g: (g[0].path in ALSO, "/kernels/" in g[0].path, -len(g)))  # what is quick comes first
     places = [Place(os.path.join(os.path.abspath(options.folder), str(job))) for job in range(options.jobs)]
     os.makedirs(options.folder, exist_ok=True)
     journal = open(os.path.join(options.folder, "verdicts.txt"), "a" if options.goes_on else "w")
@@ -247,7 +247,7 @@ def main():
             place.judge_file(group, journal)
             free.append(place)
         list(pool.map(work, groups))
-    sys.exit(0 if report(mutants, options.folder) else 1)
+    sys.exit(0 if report(mutants, options.folder, LEAST_SHARE if parts == 1 else 0) else 1)
 
 
 main()

@@ -20,8 +20,7 @@ struct Project {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
-  static constexpr size_t kSlab = Arch::project_slab;
-  static_assert(kSlab % kReduceBlock == 0, "chains are whole");
+  static constexpr bool kSlabs = Arch::project_slabs;
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
@@ -33,7 +32,7 @@ struct Project {
     const float* b;     // its weights; those of the next are b_stride further
     size_t b_stride;
     const float* bias;  // nullptr: 0
-    const float* ahead; // what to fetch while this tile computes
+    const float* ahead; // with slabs: what to fetch while this tile computes
   };
 
   // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
@@ -42,7 +41,7 @@ struct Project {
     return registers * MR < Arch::project_sums ? MR : Arch::project_sums / registers;
   }
   template <int M, int N>
-  static constexpr bool fetches_ahead() { return kSlab != 0 && 2 * M >= most_rows(N); }
+  static constexpr bool fetches_ahead() { return kSlabs && 2 * M >= most_rows(N); }
 
   // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
   // ones are added to c.
@@ -53,8 +52,8 @@ struct Project {
       const V start = k0 == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlab != 0 ? Arch::steps : 1;  // P: panels
-    const float *a[M], *b[P], *ahead = t.ahead;
+    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
+    const float *a[M], *b[P], *ahead = kSlabs ? t.ahead : nullptr;
     HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + k1;
     HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + k0 * kPanel;
     ptrdiff_t k = ptrdiff_t(k0) - ptrdiff_t(k1);  // counted to 0: an end would take one more register
@@ -90,7 +89,7 @@ struct Project {
         if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
         step(k + u, u * int(kPanel));
       }
-      ahead += kSteps / 2 * kPanel;
+      if (kSlabs) ahead += kSteps / 2 * kPanel;
     }
     if (kSteps > 1)
       for (; k != 0; advance(1)) step(k, 0);
@@ -115,9 +114,9 @@ struct Project {
     chain<M, N>(t, k0, k1);
   }
 
-  // Terms [from, to).
-  static HEED_NOINLINE void tile(const Tile& t, size_t from, size_t to, uint32_t rows, uint32_t n) {
-    for (size_t k = from; k < to; k += kReduceBlock) chain_of(t, k, to - k < kReduceBlock ? to : k + kReduceBlock, rows, n);
+  static HEED_NOINLINE void tile(const Tile& t, size_t depth, uint32_t rows, uint32_t n) {
+    for (size_t k = 0; k < depth; k += kReduceBlock)
+      chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
   }
 
   // The next `want` rows that count, from feature `column` of c on; *row moves past them.
@@ -138,7 +137,7 @@ struct Project {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    tile(t, 0, g.depth, rows, n);
+    tile(t, g.depth, rows, n);
     const size_t begin = feature < g.first ? g.first - feature : 0;
     const size_t end = feature + n * W > g.last ? g.last - feature : n * size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
@@ -151,6 +150,23 @@ struct Project {
     return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
 
+  // n panels, chain by chain: the slab of one passes all rows.
+  static HEED_NOINLINE void slabs(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t rows, uint32_t n) {
+    const uint32_t most = uint32_t(most_rows(int(n)));
+    for (size_t k = 0; k < g.depth; k += kReduceBlock) {
+      const size_t end = g.depth - k < kReduceBlock ? g.depth : k + kReduceBlock;
+      const float* next = end < g.depth ? t.b + end * kPanel : t.b + n * t.b_stride;
+      uint32_t half = 0;  // of a panel of the next slab: what a tile fetches
+      for (uint32_t row = 0, left = rows; left != 0; ++half) {
+        const uint32_t m = tile_size(left, most, false);
+        gather(g, t, column, &row, m);
+        t.ahead = half < 2 * n ? next + half / 2 * t.b_stride + half % 2 * (kReduceBlock / 2 * kPanel) : t.b + k * kPanel;
+        chain_of(t, k, end, m, n);
+        left -= m;
+      }
+    }
+  }
+
   // n registers of W features each, from `feature` on, all rows.
   static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
     Tile t;
@@ -158,23 +174,18 @@ struct Project {
     t.b_stride = panel_stride(g.depth);
     t.bias = g.bias ? g.bias + feature : nullptr;
     const bool whole = is_whole(g, feature, n);
-    const size_t slab = kSlab != 0 && whole ? kSlab : g.depth;
-    for (size_t k = 0; k < g.depth; k += slab) {
-      const size_t end = g.depth - k < slab ? g.depth : k + slab;
-      [[maybe_unused]] const float* next = end < g.depth ? t.b + end * kPanel : t.b + n * t.b_stride;
-      [[maybe_unused]] uint32_t half = 0;  // of a panel of the next slab: what a tile fetches
-      for (uint32_t row = 0, left = rows; left != 0;) {
-        const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), few_tile_sizes(W));
-        gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, m);
-        if constexpr (kSlab != 0) {
-          const bool more = half < 2 * n;
-          t.ahead = more ? next + half / 2 * t.b_stride + half % 2 * (kSlab / 2 * kPanel) : t.b + k * kPanel;
-          ++half;
-        }
-        if (whole) tile(t, k, end, m, n);
-        else edge_tile(g, t, feature, m, n);
-        left -= m;
-      }
+    const ptrdiff_t column = ptrdiff_t(feature) - ptrdiff_t(g.first);
+    if constexpr (kSlabs) {
+      if (whole) return slabs(g, t, column, rows, n);
+      t.ahead = t.b;
+    }
+    const uint32_t most = uint32_t(most_rows(int(n)));
+    for (uint32_t row = 0, left = rows; left != 0;) {
+      const uint32_t m = tile_size(left, most, few_tile_sizes(W));
+      gather(g, t, column, &row, m);
+      if (whole) tile(t, g.depth, m, n);
+      else edge_tile(g, t, feature, m, n);
+      left -= m;
     }
   }
 

@@ -29,18 +29,20 @@ struct Scores {
   // it, in all kAhead rows: by turns of the values that go with its keys, and of the keys of the next
   // block. Nothing new where rows do not follow each other.
   static constexpr int kAhead = HEED_ALIGNMENT / sizeof(float);
+  static constexpr bool kFetches = Arch::prefetch_rows != 0;
   static HEED_INLINE const float* ahead_of(const AttendArgs& g, const KeyBlock& b, uint32_t i) {
     const uint32_t next = b.begin + i / kAhead * kAhead + kKeyBlock;
-    if (Arch::prefetch_rows == 0) return g.qt;
-    if (i % kAhead < kAhead / 2) return g.v_stride == ptrdiff_t(g.value_dim) ? g.v + ptrdiff_t(b.begin + i) * g.v_stride : g.qt;
-    return g.k_stride == ptrdiff_t(g.head_dim) && next < g.positions ? g.k + ptrdiff_t(next) * g.k_stride : g.qt;
+    const bool values = i % kAhead < kAhead / 2;
+    if (values && g.v_stride == ptrdiff_t(g.value_dim)) return g.v + ptrdiff_t(b.begin + i) * g.v_stride;
+    if (!values && g.k_stride == ptrdiff_t(g.head_dim) && next < g.positions) return g.k + ptrdiff_t(next) * g.k_stride;
+    return g.qt;
   }
 
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
-  template <int M, int N>
+  template <int M, int N, class... Ahead>  // const float*, if the arch fetches
   static HEED_INLINE_IF_FAST void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
-                                             float* s, V* max, const float* ahead) {
+                                             float* s, V* max, Ahead... ahead) {
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -63,10 +65,10 @@ struct Scores {
     };
     for (; d + kSteps <= g.head_dim; d += kSteps, qt += kSteps * N * W) {
       HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
-        if (Arch::prefetch_rows != 0) __builtin_prefetch(ahead + u * kAhead, 0, 2);
+        (__builtin_prefetch(ahead + u * kAhead, 0, 2), ...);
         step(d + size_t(u), qt + u * N * W);
       }
-      ahead += kSteps * kAhead;
+      ((ahead += kSteps * kAhead), ...);
     }
     if (kSteps > 1)
       for (; d < g.head_dim; ++d, qt += N * W) step(d, qt);
@@ -97,7 +99,7 @@ struct Scores {
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
       bias[r] = bias_from(g, position) ? *bias_from(g, position) : 0.0f;
     }
-    tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max, g.qt);
+    tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
   }
 
   template <int N>
@@ -108,7 +110,8 @@ struct Scores {
     const float* bias = bias_from(g, b.begin);
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      tile<MR, N>(g, k, bias, s, max, ahead_of(g, b, i));
+      if constexpr (kFetches) tile<MR, N>(g, k, bias, s, max, ahead_of(g, b, i));
+      else tile<MR, N>(g, k, bias, s, max);
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }

@@ -63,7 +63,7 @@ struct Scores {
         HEED_UNROLL for (int j = 0; j < N; ++j) S::fma_into(acc[i][j], q[j], x);
       }
     };
-    for (; d + kSteps <= g.head_dim; d += kSteps, qt += kSteps * N * W) {
+    for (const size_t whole = g.head_dim / kSteps * kSteps; d < whole; d += kSteps, qt += kSteps * N * W) {
       HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
         (__builtin_prefetch(ahead + u * kAhead, 0, 2), ...);
         step(d + size_t(u), qt + u * N * W);

@@ -38,7 +38,7 @@ coverage_build() {
 coverage_run() {
   local dir=$coverage_dir/$1
   shift
-  step "$dir.test.log" "coverage, ${dir##*/}: ${*:(-2)}" -- env -C "$dir/tests" HEED_TEST_QUICK=1 "$@"
+  step "$dir.test.log" "coverage, ${dir##*/}: ${*: -1}" -- env -C "$dir/tests" HEED_TEST_QUICK=1 "$@"
 }
 
 coverage_count() {  # NAME GCOV
@@ -50,7 +50,7 @@ coverage_native() {
   coverage_build native "" &&
     step "$coverage_dir/native.build.log" "coverage, native: build the rest" -- \
       cmake --build "$coverage_dir/native" -j "$jobs" --target heed_io_tests heed_packed_tests &&
-    coverage_run native ./heed_tests "~[stack]~[hash]~[signal]~[guard]" && coverage_run native ./heed_io_tests &&
+    coverage_run native ./heed_tests "~[.]~[stack]~[hash]~[signal]~[guard]" && coverage_run native ./heed_io_tests &&
     coverage_run native ./heed_packed_tests || return 1
   if [[ $(uname -m) == x86_64 ]]; then
     for cpu in "${coverage_cpus[@]}"; do
@@ -67,11 +67,10 @@ coverage_size() {
 }
 
 coverage_arm() {  # NAME BOARD COMPILER_PREFIX CPU
-  local qemu=qemu-arm
-  if [[ $3 == aarch64* ]]; then qemu=qemu-aarch64; fi
+  local qemu="qemu-${3%%-*}"
   coverage_build "$1" "" -DHEED_BUILD_IO=OFF --toolchain "toolchains/$2.cmake" &&
     coverage_run "$1" "$qemu" -cpu "$4" ./heed_tests "[golden],[choice],[errors],[numbers],[archs]~[hash]" &&
-    coverage_count "$1" "$3-gcov-12"
+    coverage_count "$1" "$3-gcov"
 }
 
 coverage_report() {

@@ -132,6 +132,12 @@ TEST_CASE("an npy header that lacks a key, or ends, is told so") {
   CHECK(message("{'shape': (), 'descr': '<f4'}") == three + "fortran_order is missing.");
   CHECK(message("{'descr': '<f4', 'fortran_order': False}") == three + "shape is missing.");
   CHECK(message("{'descr'") == "f: expected a colon at byte 8 of the npy header, found its end.");
+  CHECK(message("{'descr': '>f4', 'fortran_order': False, 'shape': ()}") ==
+        "f: expected little-endian values, but descr \">f4\" is big-endian; save a.astype('<f4') instead.");
+  CHECK(message("{'descr': '', 'fortran_order': False, 'shape': ()}") ==
+        "f: expected descr \"<f4\", \"<f8\", \"<f2\" or \"|b1\", found \"\".");
+  CHECK(message("{'descr' 0123456789abcdef") ==
+        "f: expected a colon at byte 9 of the npy header, found \"0123456789ab\".");
   CHECK(message("{'descr' 'a") == "f: expected a colon at byte 9 of the npy header, found \"'a\".");
 }
 

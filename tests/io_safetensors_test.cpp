@@ -347,3 +347,16 @@ TEST_CASE("flags other than 0 and 1 are refused, and all that is told has a name
   CHECK(file.read_f32("a\\\"\x1f\x7e\x7f", floats, shape).message ==
         "memory: expected a tensor \"a\\\\\\\"\\x1f~\\x7f\", but there is none.");
 }
+
+TEST_CASE("the field that a tensor lacks is named") {
+  const std::string d = R"("dtype":"F32")", s = R"("shape":[2])", o = R"("data_offsets":[0,8])";
+  const auto lacks = [](const std::string& field, const std::string& others) {
+    const Bytes bytes = safetensors("{\"a\":{" + others + "}}", Bytes(8));
+    SafetensorsFile file;
+    CHECK(parse_safetensors(bytes.data(), bytes.size(), "f", file).message ==
+          "f: tensor \"a\": expected dtype, shape and data_offsets, but " + field + " is missing.");
+  };
+  lacks("dtype", s + "," + o);
+  lacks("shape", d + "," + o);
+  lacks("data_offsets", d + "," + s);
+}

@@ -160,3 +160,18 @@ TEST_CASE("what is no fault of the system is no failure") {
   most_bytes = SIZE_MAX;
   CHECK(folder.files() == 1);
 }
+
+TEST_CASE("descriptor 0 is a descriptor") {
+  const Folder folder;
+  const int input = ::dup(0);
+  REQUIRE(input >= 0);
+  REQUIRE(__real_close(0) == 0);
+  const Error written = with({}, [&] { return write_npy(folder / "a", array_of(5)); });
+  NpyArray array;
+  const Error read = with({}, [&] { return load_npy(folder / "a", array); });
+  REQUIRE(::dup2(input, 0) == 0);
+  __real_close(input);
+  CHECK_FALSE(written);
+  CHECK_FALSE(read);
+  CHECK(array.f32 == array_of(5).f32);
+}

@@ -187,3 +187,11 @@ TEST_CASE("the output may take the place of the query", "[layout]") {
       }
     }
 }
+
+TEST_CASE("rows begin at 16 bytes, and those of whole 4 KiB are 64 bytes further apart", "[layout]") {
+  for (uint32_t columns = 1; columns <= 5000; ++columns) {
+    const uint32_t stride = heed::row_stride(columns), whole = (columns + 3) / 4 * 4;
+    CAPTURE(columns);
+    CHECK(stride == (whole == 1024 || whole == 2048 || whole == 3072 || whole == 4096 ? whole + 16 : whole));
+  }
+}

@@ -15,7 +15,7 @@ sanitized() {
   ctest --preset "$preset" -j "$jobs" "${@:2}" >"$log" 2>&1 || { cat "$log"; return 1; }
   passed=$(grep -c '^ *[0-9]*/[0-9]* Test .* Passed ' "$log")
   if ((passed == 0)) || grep -qE '(Address|Leak|Memory|Thread)Sanitizer|runtime error:|== Invalid read' "$log"; then return 1; fi
-  echo "$passed groups of tests, 0 reports, 0 suppressions"
+  echo "groups of tests: $passed, 0 reports, 0 suppressions"
 }
 
 gate_asan() { sanitized asan; }

@@ -74,3 +74,21 @@ TEST_CASE("groups of queries fill a block and no more registers than a tile has"
     }
   }
 }
+
+TEST_CASE("groups are split where no slice waits for more than a tenth of the work", "[choice]") {
+  const auto split = [](uint32_t heads, uint32_t slices) {
+    heed::Geometry g;
+    g.num_heads = heads;
+    g.slices = slices;
+    CHECK_FALSE(heed::split_heads(g, true));
+    return heed::split_heads(g, false);
+  };
+  CHECK(split(12, 2));
+  CHECK(split(12, 12));
+  CHECK_FALSE(split(12, 5));   // 3 turns of 5: three slices wait in the last
+  CHECK_FALSE(split(12, 24));  // half of them have nothing to do
+  CHECK(split(10, 11));        // 11 for 10 is the tenth
+  CHECK_FALSE(split(9, 10));
+  CHECK(split(100, 11));        // 10 turns of 11
+  CHECK_FALSE(split(100, 40));  // 3 turns of 40
+}

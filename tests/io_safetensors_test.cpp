@@ -10,6 +10,8 @@ TEST_CASE("a safetensors file comes back as it was written") {
   INFO(error.message);
   REQUIRE_FALSE(error);
   CHECK(file.metadata() == Metadata{{"format", "pt"}, {"", "\xe2\x82\xac"}});
+  const Bytes bytes = slurp(folder / "a.safetensors"), euro = bytes_of("\xe2\x82\xac");  // as it is, not \u20ac
+  CHECK(std::search(bytes.begin(), bytes.end(), euro.begin(), euro.end()) != bytes.end());
   std::string order;
   for (const TensorInfo& tensor : file.tensors()) order += tensor.name + " ";
   CHECK(order == "d i w\"\n\xc3\xa9 none mask raw ");  // wide first, for alignment
@@ -50,7 +52,9 @@ TEST_CASE("the data of a safetensors file begin at a multiple of 8 bytes") {
   for (const std::string name :
        {"a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"}) {
     REQUIRE_FALSE(write_safetensors(folder / "a", {view_u8(name, {1}, {7})}, {}));
-    CHECK(slurp(folder / "a").size() % 8 == 1);
+    const Bytes bytes = slurp(folder / "a");
+    CHECK(bytes.size() % 8 == 1);
+    CHECK(bytes[bytes.size() - 9] != ' ');  // and not 8 bytes later than need be
   }
   REQUIRE_FALSE(write_safetensors(folder / "a", {}, {}));
   CHECK(slurp(folder / "a") == safetensors("{}      "));
@@ -339,6 +343,8 @@ TEST_CASE("flags other than 0 and 1 are refused, and all that is told has a name
   CHECK(std::string(status_name(Status::write_failed)) == "write_failed");
   CHECK(std::string(dtype_name(Dtype::c64)) == "C64");
   CHECK(std::string(dtype_name(Dtype(99))) == "unknown");
+  CHECK(dtype_size(Dtype::c64) == 8);
+  CHECK(dtype_size(Dtype(99)) == 1);  // so that nobody divides by 0
 
   const std::string long_name(81, 'n'), fits(80, 'n');
   CHECK(file.read_f32(long_name, floats, shape).message ==

@@ -103,6 +103,30 @@ TEST_CASE("the C++ face gives the bits of the C functions", "[layout]") {
   CHECK_FALSE(heed::MultiheadAttention().forward(call, lecture_workspace, error));  // never initialised
 }
 
+TEST_CASE("the C++ face says why it failed, and is not to be called then", "[layout]") {
+  Random random(83);
+  Problem p;
+  p.H = 2, p.E = p.kdim = p.vdim = 8, p.L = p.S = 4;
+  fill_random(p, random);
+  Runner r(p, {});
+  REQUIRE(r.prepare() == HEED_OK);
+  heed::MultiheadAttention attention;
+  heed::Error error;
+  CHECK(std::string(attention.isa()).empty());
+  heed::StateDict lacking = r.state_dict;
+  lacking.out_proj_weight = heed::Tensor{};
+  CHECK_FALSE(attention.init(lecture, lacking, lecture_weights, error));
+  CHECK(error.status == HEED_ERROR_STATE_DICT);
+  CHECK_FALSE(attention.forward(heed::Call(), lecture_workspace, error));
+  CHECK(error.status == HEED_ERROR_NULL);
+  CHECK_FALSE(attention.init_packed(heed::Config(8, 2), lecture_weights.bytes, error));
+  CHECK(error.status == HEED_ERROR_CONFIG);
+  const float x[1] = {};
+  const heed::Tensor five = heed::tensor(x, {1, 2, 3, 4, 5});
+  CHECK(five.rank == 5);
+  for (uint32_t i = 0; i < HEED_MAX_RANK; ++i) CHECK(five.shape[i] == i + 1);
+}
+
 TEST_CASE("a plan and packed weights work in another place", "[layout]") {
   Random random(83);
   const Problem p = random_problem(random, {{2}, {5}, {7}, {3}, {6}});

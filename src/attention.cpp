@@ -19,19 +19,20 @@ namespace {
 
 using Step = void (*)(const Entry&, uint32_t slice);
 
-// The caller's parallel_for itself runs with the floating-point control that the caller has.
+// The floating-point control is heed's within a step alone: the caller's parallel_for has the caller's.
+HEED_APART void run_step(const Entry& e, Step step, uint32_t slice) {
+  const SubnormalsAreZero while_it_runs;
+  step(e, slice);
+}
+
 void parallel(const Entry& e, Step step) {
   struct Task {
     const Entry& entry;
     Step step;
   } task{e, step};
-  const heed_task one = [](void* t, uint32_t i) {
-    const SubnormalsAreZero while_it_runs;
-    static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i);
-  };
+  const heed_task one = [](void* t, uint32_t i) { run_step(static_cast<Task*>(t)->entry, static_cast<Task*>(t)->step, i); };
   if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
-  const SubnormalsAreZero while_it_runs;
-  for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
+  for (uint32_t i = 0; i < e.slices(); ++i) run_step(e, step, i);
 }
 
 // ---- keys and values of a group ---------------------------------------------------------
@@ -275,9 +276,11 @@ void project_output(const Entry& e, uint32_t i) {
 }
 
 void run_entry(Entry& e) {
-  {
+  if constexpr (kForSize) {
+    find_positions(e);  // subnormal terms are found to be 0 when they are read
+  } else {
     const SubnormalsAreZero while_it_runs;
-    if (!kForSize && is_small(e.job)) return run_small(e);
+    if (is_small(e.job)) return run_small(e);
     find_positions(e);
   }
   if (split_heads(e.g, e.job.need_weights && e.job.average)) {

@@ -20,7 +20,7 @@ function plain(name) {
 }
 function is_step(name) { return plain(name) ~ /own_groups|own_heads|shared_keys_values|shared_queries|project_output/ }
 function is_kernel(name) { return plain(name) ~ /(Project|Attend|Small)I.*3runE/ }
-function deals(name) { return plain(name) ~ /parallel|_FUN|run_entry|3runERKNS_3JobE/ }
+function deals(name) { return plain(name) ~ /parallel|_FUN|run_step|run_entry|3runERKNS_3JobE/ }
 
 /^node:/ {
   name = text($0, "title")

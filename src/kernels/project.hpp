@@ -37,7 +37,7 @@ struct Project {
 
   // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
   static constexpr int most_rows(int registers) {
-    if (few_tile_sizes(W) && registers == 1) return 1;
+    if (few_tile_sizes(W)) return registers == 1 ? 1 : MR;
     return registers * MR < Arch::project_sums ? MR : Arch::project_sums / registers;
   }
   template <int M, int N>

@@ -18,6 +18,13 @@ uint32_t expected_steps(const heed::Geometry& g, bool average) {
   return (g.groups() + g.slices - 1) / g.slices * 2 + 1;
 }
 
+uint32_t small_calls;
+const heed::KernelTable* own;
+void count_small(const heed::SmallArgs& a) {
+  ++small_calls;
+  own->small(a);
+}
+
 }  // namespace
 
 TEST_CASE("slices have heads of their own exactly where split_heads says so", "[choice]") {
@@ -91,4 +98,45 @@ TEST_CASE("groups are split where no slice waits for more than a tenth of the wo
   CHECK_FALSE(split(9, 10));
   CHECK(split(100, 11));        // 10 turns of 11
   CHECK_FALSE(split(100, 40));  // 3 turns of 40
+}
+
+TEST_CASE("a small module is one call of its own kernel, unless something is masked", "[choice]") {
+  Problem plain;
+  plain.L = 3, plain.S = 5, plain.H = 2, plain.E = plain.kdim = plain.vdim = 8;
+  Random random(93);
+  fill_random(plain, random);
+  const auto calls = [](const Problem& p, const std::string& arch) {
+    Runner r(p, arch);
+    REQUIRE(r.prepare() == HEED_OK);
+    heed_plan& plan = *reinterpret_cast<heed_plan*>(r.plan_memory->data());
+    heed::KernelTable counting = *plan.kernels;
+    own = plan.kernels;
+    if (counting.small) counting.small = &count_small;
+    plan.kernels = &counting;
+    small_calls = 0;
+    REQUIRE(r.run() == HEED_OK);
+    return small_calls;
+  };
+  for (const std::string& arch : usable_archs()) {
+    CAPTURE(arch);
+    Runner r(plain, arch);
+    REQUIRE(r.prepare() == HEED_OK);
+    CHECK(calls(plain, arch) == (r.plan->small ? 1 : 0));
+    Problem p = plain;
+    p.causal = HEED_CAUSAL_TOP_LEFT;
+    CHECK(calls(p, arch) == 0);
+    p = plain;
+    p.mask = {false, {p.L, p.S}, std::vector<float>(p.L * p.S, 0.0f)};
+    CHECK(calls(p, arch) == 0);
+    p = plain;
+    p.padding = {false, {1, p.S}, std::vector<float>(p.S, 0.0f)};
+    CHECK(calls(p, arch) == 0);
+    p = plain;
+    p.S = 0;
+    p.k.clear(), p.v.clear();
+    CHECK(calls(p, arch) == 0);
+    p = plain;
+    p.add_zero_attn = true;
+    CHECK(calls(p, arch) == 0);
+  }
 }

@@ -85,7 +85,7 @@ inline std::string many(const std::string& text, int times) {
 
 inline Bytes slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return Bytes(std::istreambuf_iterator<char>(in), {});
+  return bytes_of(std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
 template <class T>

@@ -136,6 +136,7 @@ TEST_CASE("an npy header that lacks a key, or ends, is told so") {
         "f: expected little-endian values, but descr \">f4\" is big-endian; save a.astype('<f4') instead.");
   CHECK(message("{'descr': '', 'fortran_order': False, 'shape': ()}") ==
         "f: expected descr \"<f4\", \"<f8\", \"<f2\" or \"|b1\", found \"\".");
+  CHECK(message(kDict) == "f: expected 24 bytes of data for the shape [2, 3], found 0.");
   CHECK(message("{'descr' 0123456789abcdef") ==
         "f: expected a colon at byte 9 of the npy header, found \"0123456789ab\".");
   CHECK(message("{'descr' 'a") == "f: expected a colon at byte 9 of the npy header, found \"'a\".");

@@ -121,27 +121,6 @@ TEST_CASE("each way to break an npy header has its own status") {
   CHECK(parse(bytes, array) == Status::bad_value);
 }
 
-TEST_CASE("an npy header that lacks a key, or ends, is told so") {
-  NpyArray array;
-  const auto message = [&](const std::string& dict) {
-    const Bytes bytes = npy(dict);
-    return parse_npy(bytes.data(), bytes.size(), "f", array).message;
-  };
-  const std::string three = "f: expected descr, fortran_order and shape, but ";
-  CHECK(message("{'shape': (), 'fortran_order': False}") == three + "descr is missing.");
-  CHECK(message("{'shape': (), 'descr': '<f4'}") == three + "fortran_order is missing.");
-  CHECK(message("{'descr': '<f4', 'fortran_order': False}") == three + "shape is missing.");
-  CHECK(message("{'descr'") == "f: expected a colon at byte 8 of the npy header, found its end.");
-  CHECK(message("{'descr': '>f4', 'fortran_order': False, 'shape': ()}") ==
-        "f: expected little-endian values, but descr \">f4\" is big-endian; save a.astype('<f4') instead.");
-  CHECK(message("{'descr': '', 'fortran_order': False, 'shape': ()}") ==
-        "f: expected descr \"<f4\", \"<f8\", \"<f2\" or \"|b1\", found \"\".");
-  CHECK(message(kDict) == "f: expected 24 bytes of data for the shape [2, 3], found 0.");
-  CHECK(message("{'descr' 0123456789abcdef") ==
-        "f: expected a colon at byte 9 of the npy header, found \"0123456789ab\".");
-  CHECK(message("{'descr' 'a") == "f: expected a colon at byte 9 of the npy header, found \"'a\".");
-}
-
 TEST_CASE("a cut or flipped npy file is refused or still sound") {
   for (const int major : {1, 2}) {
     const Bytes whole = npy(kDict, 24, major);

@@ -10,9 +10,10 @@ struct avx512 {
   static constexpr const char* name = "avx512";
   using isa = xsimd::avx512bw;
   using small = half;
-  static constexpr int project_rows = 8, project_vectors = 3;
+  static constexpr int project_rows = 8, project_vectors = 4, project_sums = 24;
+  static constexpr bool project_slabs = true;
   static constexpr int prefetch_rows = 32;
-  static constexpr int attend_rows = 8, attend_vectors = 3;
+  static constexpr int attend_rows = 8, attend_vectors = 3, steps = 4;
   static constexpr int few_rows = 4;
 };
 }  // namespace

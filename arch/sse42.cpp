@@ -6,9 +6,10 @@ struct sse42 {
   static constexpr const char* name = "sse42";
   using isa = xsimd::sse4_2;
   using small = sse42;
-  static constexpr int project_rows = 3, project_vectors = 4;
+  static constexpr int project_rows = 3, project_vectors = 4, project_sums = project_rows * project_vectors;
+  static constexpr bool project_slabs = false;
   static constexpr int prefetch_rows = 0;
-  static constexpr int attend_rows = 4, attend_vectors = 3;
+  static constexpr int attend_rows = 4, attend_vectors = 3, steps = 1;
   static constexpr int few_rows = 1;
 };
 }  // namespace

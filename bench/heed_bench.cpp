@@ -2,9 +2,10 @@
 //
 // Names: mha/<arch>/<shape>/threads:<n>, sdpa/<arch>/<shape>/threads:<n>, peak/<arch>, read/<KiB>.
 // Beside heed's archs stands onednn_primitives, see onednn.hpp.
-// Counters: median, the seconds of the median call; GFLOP/s of it; peak, its share of the FMA peak of
-// the arch, measured on the same core just before and after; err, the largest difference from double
-// precision. A case is checked before it is timed, and not timed when it is wrong. One thread: its CPU
+// Counters: median, the seconds of the median call; GFLOP/s of it; peak, the share of the FMA peak of
+// the arch that the median call has: each call's, by what multiply-adds alone reach on the same core
+// just before and just after it, since clocks change within milliseconds; err, the largest difference
+// from double precision. A case is checked before it is timed, and not timed when it is wrong. One thread: its CPU
 // time, so that a busy machine blurs it less; several threads: wall time. Every repetition makes plan,
 // packed weights and workspace anew, since where they happen to lie makes a difference, too.
 #include <benchmark/benchmark.h>
@@ -27,6 +28,7 @@ namespace heed::bench {
 namespace {
 
 constexpr double kTolerance = 1e-4;
+constexpr long kReadings = 8;
 constexpr const char* kRival = "onednn_primitives";  // not an arch of heed
 
 // Flops of the largest case that an arch has to do: those that nobody would choose do less.
@@ -59,6 +61,12 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+double median_of(std::vector<double>& values) {
+  const auto median = values.begin() + std::ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), median, values.end());
+  return *median;
+}
+
 void refuse(benchmark::State& state, const char* why) {
   all_right = false;
   state.SkipWithError(why);
@@ -81,24 +89,26 @@ void measure(benchmark::State& state, const Run& run, Subject& subject) {
   if (!(error < kTolerance)) return refuse(state, "the answer is wrong");
   const auto clock = run.threads > 1 ? wall_seconds : thread_seconds;
   const int calls = calls_per_reading(run.c);
-  std::vector<double> seconds;
+  const double gflop = run.c.flops() * 1e-9;
+  std::vector<double> seconds, shares;
   seconds.reserve(size_t(state.max_iterations));
-  const double before = fma_peak(run.yardstick.c_str());
+  shares.reserve(size_t(state.max_iterations));
+  double before = fma_rate(run.yardstick.c_str(), kReadings);
   for (auto _ : state) {
     const double start = clock();
     for (int i = 0; i < calls; ++i) subject.run();
     seconds.push_back((clock() - start) / calls);
     state.SetIterationTime(seconds.back());
+    const double after = fma_rate(run.yardstick.c_str(), kReadings), peak = 0.5 * (before + after) * run.threads;
+    if (peak > 0.0) shares.push_back(gflop / seconds.back() / peak);
+    before = after;
   }
-  const double peak = std::max(before, fma_peak(run.yardstick.c_str())) * run.threads;
-  const auto median = seconds.begin() + std::ptrdiff_t(seconds.size() / 2);
-  std::nth_element(seconds.begin(), median, seconds.end());
-  const double gflops = run.c.flops() / *median * 1e-9;
-  state.counters["GFLOP/s"] = gflops;
-  state.counters["median"] = *median;
+  const double time = median_of(seconds);
+  state.counters["GFLOP/s"] = gflop / time;
+  state.counters["median"] = time;
   state.counters["flop/byte"] = run.c.flops() / (run.c.floats() * 4.0);
   state.counters["err"] = error;
-  if (peak > 0.0) state.counters["peak"] = gflops / peak;
+  if (!shares.empty()) state.counters["peak"] = median_of(shares);
 }
 
 void run_case(benchmark::State& state, const Run& run) {

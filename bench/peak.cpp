@@ -67,19 +67,21 @@ constexpr std::array kLoops = {
 
 }  // namespace
 
-double fma_peak(const char* arch) {
+double fma_rate(const char* arch, long readings) {
   for (const Loop& loop : kLoops) {
     if (!loop.turns || std::strcmp(loop.arch, arch) != 0) continue;
-    std::array<double, 101> seconds{};
-    for (double& s : seconds) {
-      const double start = thread_seconds();
-      loop.turns();
-      s = thread_seconds() - start;
-    }
-    std::nth_element(seconds.begin(), seconds.begin() + 50, seconds.end());
-    return double(kTurns) * loop.flops / seconds[50] * 1e-9;
+    const double start = thread_seconds();
+    for (long i = 0; i < readings; ++i) loop.turns();
+    return double(readings) * double(kTurns) * loop.flops / (thread_seconds() - start) * 1e-9;
   }
   return 0.0;
+}
+
+double fma_peak(const char* arch) {
+  std::array<double, 101> rates{};
+  for (double& rate : rates) rate = fma_rate(arch, 8);
+  std::nth_element(rates.begin(), rates.begin() + 50, rates.end());
+  return rates[50];
 }
 
 void read_all(const float* data, size_t count) {

@@ -9,21 +9,19 @@ fuzz_number() { sed -nE "s/.*$2 *([0-9]+).*/\1/p" "$1" | tail -n 1; }
 
 fuzz_findings() { find "$1" -type f -name "$2-*" | sort; }
 
-# fuzz TARGET MINUTES: 0 if nothing was found.
-fuzz() {
-  local target=$1 minutes=$2 dir=build/fuzz status=0 log found core
-  [[ " ${fuzz_targets[*]} " == *" $target "* && $minutes =~ ^[1-9][0-9]{0,4}$ ]] || usage
-  need_build_tools
-  # shellcheck disable=SC2154  # of ../dev
-  need clang++-14:clang-14 libclang-rt-14-dev "${library_packages[@]}"
-  mkdir -p "$dir/findings" "$dir/corpus/$target"
-  log=$dir/$target.log
-  step "$dir/configure.log" "fuzz: configure" -- cmake --preset fuzz || exit 1
+# fuzz_build PROGRAM...: of clang's sanitizers, into build/fuzz.
+fuzz_build() {
+  mkdir -p build/fuzz
+  step build/fuzz/configure.log "fuzz: configure" -- cmake --preset fuzz || return 1
   # shellcheck disable=SC2154  # of parts.sh
-  step "$dir/build.log" "fuzz: build" -- cmake --build "$dir" -j "$jobs" --target "fuzz_$target" || exit 1
-  core=${HEED_FUZZ_CORE:-$(taskset -cp $$ | sed -E 's/.*: ([0-9]+).*/\1/')}
-  say "fuzz: $target, $minutes min on core $core"
-  taskset -c "$core" "$dir/fuzz/fuzz_$target" -max_total_time=$((60 * minutes)) -max_len=4096 -timeout=60 -rss_limit_mb=2048 \
+  step build/fuzz/build.log "fuzz: build" -- cmake --build build/fuzz -j "$jobs" --target "$@"
+}
+
+# fuzz_run TARGET SECONDS: a line of figures; 0 if nothing was found.
+fuzz_run() {
+  local target=$1 seconds=$2 dir=build/fuzz status=0 log=build/fuzz/$1.log found
+  mkdir -p "$dir/findings" "$dir/corpus/$target"
+  "$dir/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=60 -rss_limit_mb=2048 \
     -print_final_stats=1 -artifact_prefix="$dir/findings/$target-" "$dir/corpus/$target" "fuzz/corpus/$target" \
     >"$log" 2>&1 </dev/null || status=$?
   found=$(fuzz_findings "$dir/findings" "$target")
@@ -31,8 +29,22 @@ fuzz() {
     "$(fuzz_number "$log" 'cov:')" "$(fuzz_number "$log" 'ft:')" "$(grep -c . <<<"$found" || true)"
   if ((status != 0)); then
     tail -n 40 "$log" >&2
-    say "fuzz: $target stopped; all of it is in $log"
+    echo "fuzz: $target stopped; all of it is in $log" >&2
   fi
   [[ -z $found ]] || printf 'finding: %s\n' "$found"
   ((status == 0))
+}
+
+# fuzz TARGET MINUTES: on one core.
+fuzz() {
+  local target=$1 minutes=$2 core
+  [[ " ${fuzz_targets[*]} " == *" $target "* && $minutes =~ ^[1-9][0-9]{0,4}$ ]] || usage
+  need_build_tools
+  # shellcheck disable=SC2154  # of ../dev
+  need clang++-14:clang-14 libclang-rt-14-dev "${library_packages[@]}"
+  fuzz_build "fuzz_$target" || exit 1
+  core=${HEED_FUZZ_CORE:-$(taskset -cp $$ | sed -E 's/.*: ([0-9]+).*/\1/')}
+  say "fuzz: $target, $minutes min on core $core"
+  taskset -cp "$core" $$ >/dev/null
+  fuzz_run "$target" $((60 * minutes))
 }

@@ -10,7 +10,7 @@ mutants() {
   python3 tests/gates/mutants.py "$mutants_dir" --jobs "$jobs"
 }
 
-mutants_of_the_day() {
+gate_mutants() {  # of the day
   need_mutants
   python3 tests/gates/mutants.py "$mutants_dir" --jobs "$jobs" \
     --part "$(($(date +%s) / 86400 % mutant_parts))/$mutant_parts"

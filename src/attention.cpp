@@ -11,6 +11,7 @@
 // The output projection is one more step, in slices of tokens. What is computed for a query
 // does not depend on which slice does it.
 #include "core/choice.hpp"
+#include "core/subnormal.hpp"
 #include "entry.hpp"
 
 namespace heed {
@@ -18,14 +19,20 @@ namespace {
 
 using Step = void (*)(const Entry&, uint32_t slice);
 
+// The floating-point control is heed's within a step alone: the caller's parallel_for has the caller's.
+HEED_APART void run_step(const Entry& e, Step step, uint32_t slice) {
+  const SubnormalsAreZero while_it_runs;
+  step(e, slice);
+}
+
 void parallel(const Entry& e, Step step) {
   struct Task {
     const Entry& entry;
     Step step;
   } task{e, step};
-  const heed_task one = [](void* t, uint32_t i) { static_cast<Task*>(t)->step(static_cast<Task*>(t)->entry, i); };
+  const heed_task one = [](void* t, uint32_t i) { run_step(static_cast<Task*>(t)->entry, static_cast<Task*>(t)->step, i); };
   if (e.job.parallel_for && e.slices() > 1) return e.job.parallel_for(e.job.parallel_context, e.slices(), one, &task);
-  for (uint32_t i = 0; i < e.slices(); ++i) step(e, i);
+  for (uint32_t i = 0; i < e.slices(); ++i) run_step(e, step, i);
 }
 
 // ---- keys and values of a group ---------------------------------------------------------
@@ -41,26 +48,32 @@ struct Group {
   uint32_t features() const { return (last - first) * head_dim; }
 };
 
+HEED_APART void store_slot(float* to, const float* learned, uint32_t features) {
+  for (uint32_t i = 0; i < features; ++i) to[i] = learned ? learned[i] : 0.0f;
+}
+
+// bias_k and bias_v, then zeros, as far as there are such.
 __attribute__((noinline)) void store_slots(const Entry& e, const Group& group, float* k, float* v) {
   const WeightsLayout& layout = e.job.plan->weights;
-  const float* bias_k = e.packed(layout.bias_k) + group.first_feature();
-  const float* bias_v = e.packed(layout.bias_v) + group.first_feature();
-  for (uint32_t slot = 0; slot < e.slots; ++slot) {
-    const bool learned = slot == 0 && e.g.add_bias_kv;
-    for (uint32_t i = 0; i < group.features(); ++i) {
-      k[slot * size_t(e.w.k_stride) + i] = learned ? bias_k[i] : 0.0f;
-      v[slot * size_t(e.w.v_stride) + i] = learned ? bias_v[i] : 0.0f;
-    }
+  const float *bias_k = e.packed(layout.bias_k) + group.first_feature(),
+              *bias_v = e.packed(layout.bias_v) + group.first_feature();
+  if (!e.g.add_bias_kv) bias_k = bias_v = nullptr;
+  for (uint32_t slot = 0; slot < e.slots; ++slot, k += e.w.k_stride, v += e.w.v_stride) {
+    store_slot(k, bias_k, group.features());
+    store_slot(v, bias_v, group.features());
+    bias_k = bias_v = nullptr;
   }
 }
 
-ProjectArgs projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t depth, const Group& group) {
+// From all features of an input to [first, last) of a matrix's.
+HEED_APART ProjectArgs projection(const Entry& e, size_t panels, size_t bias, uint32_t depth, uint32_t first,
+                                  uint32_t last) {
   ProjectArgs p{};
   p.panels = e.packed(panels);
   p.bias = e.g.bias ? e.packed(bias) : nullptr;
   p.depth = depth;
-  p.first = group.first_feature();
-  p.last = p.first + group.features();
+  p.first = first;
+  p.last = last;
   return p;
 }
 
@@ -68,39 +81,30 @@ ProjectArgs projection(const Entry& e, uint64_t panels, uint64_t bias, uint32_t 
 void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_t first, uint32_t last) {
   if (first >= last) return;
   const WeightsLayout& layout = e.job.plan->weights;
-  float *k = e.floats(i, e.w.k), *v = e.floats(i, e.w.v);
+  unsigned char* const slice = e.slice(i);
+  float *const k = floats(slice, e.w.k), *const v = floats(slice, e.w.v);
   if (kWithBiasKv && first == 0) store_slots(e, group, k, v);
-  ProjectArgs pk = projection(e, layout.k, layout.k_bias, e.g.kdim, group);
-  ProjectArgs pv = projection(e, layout.v, layout.v_bias, e.g.vdim, group);
-  pk.a_stride = e.job.key.row;
-  pv.a_stride = e.job.value.row;
-  pk.c_stride = ptrdiff_t(e.w.k_stride);
-  pv.c_stride = ptrdiff_t(e.w.v_stride);
-  for (uint32_t j = first < e.slots ? e.slots : first; j < last; j += pk.rows) {
-    pk.rows = pv.rows = row_block(last - j);
-    pk.visible = pv.visible = e.visible ? e.visible + j : nullptr;
-    pk.a = e.job.key.at(e.n, 0, j - e.slots);
-    pv.a = e.job.value.at(e.n, 0, j - e.slots);
-    pk.c = k + j * size_t(e.w.k_stride);
-    pv.c = v + j * size_t(e.w.v_stride);
-    e.job.plan->kernels->project(pk);
-    e.job.plan->kernels->project(pv);
+  const uint32_t f = group.first_feature(), end = f + group.features();
+  ProjectArgs both[2] = {projection(e, layout.k, layout.k_bias, e.g.kdim, f, end),
+                         projection(e, layout.v, layout.v_bias, e.g.vdim, f, end)};
+  for (uint32_t j = first < e.slots ? e.slots : first, rows; j < last; j += rows) {
+    rows = row_block(last - j);
+    for (ProjectArgs& p : both) {
+      const bool is_key = &p == both;
+      const Rows& from = is_key ? e.job.key : e.job.value;
+      const uint32_t stride = is_key ? e.w.k_stride : e.w.v_stride;
+      p.rows = rows;
+      p.visible = e.visible ? e.visible + j : nullptr;
+      p.a = from.at(e.n, 0, j - e.slots);
+      p.a_stride = from.row;
+      p.c = (is_key ? k : v) + j * size_t(stride);
+      p.c_stride = ptrdiff_t(stride);
+      e.job.plan->kernels->project(p);
+    }
   }
 }
 
 // ---- queries -----------------------------------------------------------------------------
-
-// Only where masks differ between queries (or heads) can a value be hidden from one and seen
-// by another; there 0 * NaN must not happen.
-bool may_hide_values(const Entry& e) {
-  if (!kWithMasks && !kWithCausal) return false;
-  return e.job.mask_head != 0 || (e.job.queries > 1 && (e.job.causal || e.job.mask.data));
-}
-
-// Slice i's byte per key block: is the head's v free of NaN and infinities there?
-uint8_t* finite_blocks(const Entry& e, const Group& group, uint32_t head, uint32_t i) {
-  return e.slice(i) + e.w.finite + (head - group.first) * ((e.positions + kKeyBlock - 1) / kKeyBlock);
-}
 
 void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
   for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
@@ -122,19 +126,22 @@ void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* fini
 // What all blocks of queries of a head have in common; `kv` is the slice that holds k and v.
 AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv) {
   AttendArgs a{};
+  unsigned char *const own = e.slice(i), *const shared = e.slice(kv);
+  const uint32_t in_group = head - group.first;
   if (e.projects()) {
-    a.k = e.floats(kv, e.w.k) + (head - group.first) * e.g.head_dim;
-    a.v = e.floats(kv, e.w.v) + (head - group.first) * e.g.value_dim;
+    a.k = floats(shared, e.w.k) + in_group * e.g.head_dim;
+    a.v = floats(shared, e.w.v) + in_group * e.g.value_dim;
     a.k_stride = ptrdiff_t(e.w.k_stride);
     a.v_stride = ptrdiff_t(e.w.v_stride);
   } else {
-    const uint32_t shared = head / (e.g.num_heads / e.g.num_kv_heads);
-    a.k = e.job.key.at(e.n, shared, 0);
-    a.v = e.job.value.at(e.n, shared, 0);
+    const uint32_t kv_head = head / (e.g.num_heads / e.g.num_kv_heads);
+    a.k = e.job.key.at(e.n, kv_head, 0);
+    a.v = e.job.value.at(e.n, kv_head, 0);
     a.k_stride = e.job.key.row;
     a.v_stride = e.job.value.row;
   }
-  if (may_hide_values(e)) a.finite = finite_blocks(e, group, head, i);
+  // A byte per key block: is the head's v free of NaN and infinities there?
+  if (e.may_hide_values) a.finite = own + e.w.finite + in_group * ((e.positions + kKeyBlock - 1) / kKeyBlock);
   a.head_dim = e.g.head_dim;
   a.value_dim = e.g.value_dim;
   a.slots = e.slots;
@@ -149,9 +156,9 @@ AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t
   a.weight_columns = e.slots + e.job.keys;
   a.weights_add = e.job.average && head != 0;
   a.weights_scale = e.job.average && head + 1 == e.g.num_heads ? 1.0f / float(e.g.num_heads) : 1.0f;
-  a.qt = e.floats(i, e.w.qt);
-  a.ot = e.floats(i, e.w.ot);
-  a.scores = e.floats(i, e.w.scores);
+  a.qt = floats(own, e.w.qt);
+  a.ot = floats(own, e.w.ot);
+  a.scores = floats(own, e.w.scores);
   return a;
 }
 
@@ -173,10 +180,11 @@ void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t column
 
 void project_queries(const Entry& e, const Group& group, uint32_t i, uint32_t row, uint32_t rows) {
   const WeightsLayout& layout = e.job.plan->weights;
-  ProjectArgs p = projection(e, layout.q, layout.q_bias, e.g.embed_dim, group);
+  const uint32_t first = group.first_feature();
+  ProjectArgs p = projection(e, layout.q, layout.q_bias, e.g.embed_dim, first, first + group.features());
   p.a = e.job.query.at(e.n, 0, row);
   p.a_stride = e.job.query.row;
-  p.c = e.floats(i, e.w.q);
+  p.c = floats(e.slice(i), e.w.q);
   p.c_stride = ptrdiff_t(e.w.k_stride);
   p.rows = rows;
   e.job.plan->kernels->project(p);
@@ -189,7 +197,7 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
   AttendArgs a = head_args(e, group, head, i, kv);
   a.rows = rows;
   if (e.projects()) {
-    a.q = e.floats(i, e.w.q) + (head - group.first) * e.g.head_dim;
+    a.q = floats(e.slice(i), e.w.q) + (head - group.first) * e.g.head_dim;
     a.q_stride = ptrdiff_t(e.w.k_stride);
     a.out = e.heads_row(row) + head * e.g.value_dim;
     a.out_stride = ptrdiff_t(e.w.heads_stride);
@@ -200,7 +208,7 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
     a.out_stride = job.output.row;
     prefetch<Access::kWrite>(a.out, a.out_stride, rows, e.g.value_dim);
   }
-  a.limit = int64_t(e.slots) + int64_t(row) + job.causal_offset + 1;
+  a.limit = int32_t(e.slots + row) + job.causal_offset + 1;
   if (kWithMasks && job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
   if (kWithWeightsOutput && job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
   job.plan->kernels->attend(a);
@@ -209,10 +217,10 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
 // Queries [first, last) of a group.
 void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
   if (first >= last) return;
-  if (may_hide_values(e)) {
+  if (e.may_hide_values) {
     for (uint32_t h = group.first; h < group.last; ++h) {
       const AttendArgs a = head_args(e, group, h, i, kv);
-      find_finite(e, a.v, a.v_stride, finite_blocks(e, group, h, i));
+      find_finite(e, a.v, a.v_stride, const_cast<uint8_t*>(a.finite));  // in our own workspace
     }
   }
   for (uint32_t row = first; row < last; row += kQueryBlock) {
@@ -239,25 +247,28 @@ void shared_keys_values(const Entry& e, uint32_t i) {
     project_keys_values(e, Group(e, e.first_group + j), j, e.part(e.positions, i), e.part(e.positions, i + 1));
 }
 
-void shared_queries(const Entry& e, uint32_t i) {
+// Slice i's part of the queries, in whole panels.
+struct Queries {
+  uint32_t first, last;
+};
+HEED_APART Queries queries_of(const Entry& e, uint32_t i) {
   const uint32_t blocks = (e.job.queries + kPanel - 1) / kPanel, end = e.part(blocks, i + 1) * kPanel;
-  for (uint32_t j = 0; j < e.groups; ++j)
-    attend_queries(e, Group(e, e.first_group + j), i, j, e.part(blocks, i) * kPanel,
-                   end < e.job.queries ? end : e.job.queries);
+  return {e.part(blocks, i) * kPanel, end < e.job.queries ? end : e.job.queries};
+}
+
+void shared_queries(const Entry& e, uint32_t i) {
+  const Queries own = queries_of(e, i);
+  for (uint32_t j = 0; j < e.groups; ++j) attend_queries(e, Group(e, e.first_group + j), i, j, own.first, own.last);
 }
 
 void project_output(const Entry& e, uint32_t i) {
-  const uint32_t blocks = (e.job.queries + kPanel - 1) / kPanel, end = e.part(blocks, i + 1) * kPanel;
-  const uint32_t last = end < e.job.queries ? end : e.job.queries;
+  const Queries own = queries_of(e, i);
   const WeightsLayout& layout = e.job.plan->weights;
-  ProjectArgs p{};
-  p.panels = e.packed(layout.out);
-  p.bias = e.g.bias ? e.packed(layout.out_bias) : nullptr;
-  p.depth = p.last = e.g.embed_dim;
+  ProjectArgs p = projection(e, layout.out, layout.out_bias, e.g.embed_dim, 0, e.g.embed_dim);
   p.a_stride = ptrdiff_t(e.w.heads_stride);
   p.c_stride = e.job.output.row;
-  for (uint32_t row = e.part(blocks, i) * kPanel; row < last; row += p.rows) {
-    p.rows = row_block(last - row);
+  for (uint32_t row = own.first; row < own.last; row += p.rows) {
+    p.rows = row_block(own.last - row);
     p.a = e.heads_row(row);
     p.c = e.job.output.at(e.n, 0, row);
     e.job.plan->kernels->project(p);
@@ -265,8 +276,13 @@ void project_output(const Entry& e, uint32_t i) {
 }
 
 void run_entry(Entry& e) {
-  if (!kForSize && is_small(e.job)) return run_small(e);
-  find_positions(e);
+  if constexpr (kForSize) {
+    find_positions(e);  // subnormal terms are found to be 0 when they are read
+  } else {
+    const SubnormalsAreZero while_it_runs;
+    if (is_small(e.job)) return run_small(e);
+    find_positions(e);
+  }
   if (split_heads(e.g, e.job.need_weights && e.job.average)) {
     parallel(e, own_groups);
   } else {

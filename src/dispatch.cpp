@@ -81,13 +81,13 @@ const KernelTable* find_table(const char* name, heed_error* error) {
     if (name ? !same(name, e.table->name) : e.by_name_only || !e.usable) continue;
     if (e.usable) return e.table;
     const Names list(all, true);
-    refuse(error, HEED_ERROR_ISA, "isa \"%\" needs %, which this CPU lacks; it can run %", name, e.needs, &list.text[0]);
+    refuse<Sentence::isa_not_here>(error, HEED_ERROR_ISA, name, e.needs, &list.text[0]);
     return nullptr;
   }
   const Names list(all, false);
-  if (name) refuse(error, HEED_ERROR_ISA, "isa \"%\" is not in this build, which has %", name, &list.text[0]);
+  if (name) refuse<Sentence::unknown_isa>(error, HEED_ERROR_ISA, name, &list.text[0]);
   // GCOVR_EXCL_START: any CPU runs scalar, which only HEED_ARCHS leaves out
-  else refuse(error, HEED_ERROR_ISA, "this CPU can run none of the archs in this build: %", &list.text[0]);
+  else refuse<Sentence::no_arch>(error, HEED_ERROR_ISA, &list.text[0]);
   // GCOVR_EXCL_STOP
   return nullptr;
 }

@@ -4,6 +4,12 @@
 
 namespace heed {
 
+// Floats begin at multiples of HEED_ALIGNMENT in a workspace and in weights: no cast of alignments.
+inline float* floats(unsigned char* memory, size_t offset) {
+  void* at = memory + offset;
+  return static_cast<float*>(at);
+}
+
 struct Entry {
   const Job& job;
   const Geometry& g;
@@ -13,18 +19,26 @@ struct Entry {
   const uint8_t* visible = nullptr;    // per position
   const float* position_bias = nullptr;
   uint32_t first_group = 0, groups = 0;  // of the turn, when slices share tokens
+  // Only where masks differ between queries (or heads) can a value be hidden from one and seen
+  // by another; there 0 * NaN must not happen.
+  bool may_hide_values;
 
   Entry(const Job& j, uint32_t entry)
-      : job(j), g(j.plan->geometry), w(j.plan->workspace), n(entry), slots(j.plan->geometry.extra_slots()),
-        positions(slots + j.keys) {}
+      : job(j),
+        g(j.plan->geometry),
+        w(j.plan->workspace),
+        n(entry),
+        slots(j.plan->geometry.extra_slots()),
+        positions(slots + j.keys),
+        may_hide_values((kWithMasks || kWithCausal) &&
+                        (j.mask_head != 0 || (j.queries > 1 && (j.causal || j.mask.data)))) {}
 
-  // The plan's sizes are 64 bits wide on every machine; what is in memory fits size_t.
-  unsigned char* slice(uint32_t i) const { return job.workspace + size_t(w.slices) + i * size_t(w.slice_bytes); }
-  float* floats(uint32_t i, uint64_t offset) const { return reinterpret_cast<float*>(slice(i) + size_t(offset)); }
-  float* heads_row(uint32_t row) const {
-    return reinterpret_cast<float*>(job.workspace + size_t(w.heads)) + row * size_t(w.heads_stride);
+  unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
+  float* heads_row(uint32_t row) const { return floats(job.workspace, w.heads) + row * size_t(w.heads_stride); }
+  const float* packed(size_t offset) const {
+    const void* p = job.weights + offset;
+    return static_cast<const float*>(p);
   }
-  const float* packed(uint64_t offset) const { return reinterpret_cast<const float*>(job.weights + size_t(offset)); }
   uint32_t slices() const { return kWithSlices ? g.slices : 1; }
   bool projects() const { return !kWithSdpa || g.projects(); }
   // Slice i's part of n units: n * i / slices, without 64-bit division.

@@ -6,36 +6,27 @@ namespace heed {
 namespace {
 
 // The stride of an axis of one element says nothing, and may be anything: numpy has had PTRDIFF_MAX there.
-ptrdiff_t step(const heed_tensor& t, uint32_t axis) { return t.shape[axis] > 1 ? t.stride[axis] : 0; }
+HEED_APART ptrdiff_t step(const heed_tensor& t, uint32_t axis) { return t.shape[axis] > 1 ? t.stride[axis] : 0; }
 
-Rows rows(const Request& in, const heed_tensor& t) {
-  return {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0,
-          in.projects() ? 0 : step(t, in.head_axis), step(t, in.length_axis)};
+HEED_APART void fill_rows(const Request& in, const heed_tensor& t, Rows& to) {
+  to = {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0, in.projects() ? 0 : step(t, in.head_axis),
+        step(t, in.length_axis)};
 }
 
-MaskView mask_view(const heed_tensor& t, bool hides) {
-  MaskView m;
-  m.data = t.data;
-  m.is_float = t.dtype == HEED_FLOAT32;
-  m.hides = hides;
-  return m;
+MaskView mask_view(const heed_tensor& t, bool hides) { return {t.data, 0, 0, t.dtype == HEED_FLOAT32, hides}; }
+
+void fill_padding(const Request& in, Job& job) {
+  const heed_tensor& p = *in.key_padding_mask;
+  job.padding = mask_view(p, true);
+  job.padding.row_stride = in.batched ? step(p, 0) : 0;
+  job.padding.key_stride = step(p, in.batched);
 }
 
-void fill_masks(const Request& in, Job& job) {
-  if (in.key_padding_mask) {
-    const heed_tensor& p = *in.key_padding_mask;
-    job.padding = mask_view(p, true);
-    job.padding.row_stride = in.batched ? step(p, 0) : 0;
-    job.padding.key_stride = step(p, in.batched);
-  }
-  if (!in.attn_mask) return;
+void fill_mask(const Request& in, Job& job) {
   const heed_tensor& m = *in.attn_mask;
   job.mask = mask_view(m, in.projects());  // SDPA: true takes part, false hides
   ptrdiff_t stride[4];                     // of (N, H, L, S); 0 where it has no such axis or broadcasts
-  for (uint32_t axis = 0; axis < 4; ++axis) {
-    const uint32_t i = axis + m.rank - 4;
-    stride[axis] = axis + m.rank < 4 ? 0 : step(m, i);
-  }
+  for (uint32_t axis = 0; axis < 4; ++axis) stride[axis] = axis + m.rank < 4 ? 0 : step(m, axis + m.rank - 4);
   job.mask_batch = stride[0];
   job.mask_head = stride[1];
   if (in.projects() && m.rank == 3) job.mask_batch = stride[1] * ptrdiff_t(in.geometry().num_heads);
@@ -44,40 +35,43 @@ void fill_masks(const Request& in, Job& job) {
 }
 
 void fill_weights_output(const Request& in, Job& job) {
-  if (!in.need_weights) return;
   const heed_tensor& w = *in.attn_weights;
-  job.need_weights = true;
-  job.average = in.average;
   job.attn_weights = {static_cast<float*>(w.data), in.batched ? step(w, 0) : 0, in.average ? 0 : step(w, w.rank - 3),
                       step(w, w.rank - 2)};
 }
 
-int64_t offset_of(const Request& in, int64_t offset) {
-  if (in.causal == HEED_CAUSAL_BOTTOM_RIGHT) return int64_t(in.keys) - int64_t(in.queries);
+int32_t offset_of(const Request& in, int64_t offset) {
+  if (in.causal == HEED_CAUSAL_BOTTOM_RIGHT) return int32_t(in.keys()) - int32_t(in.queries());
   if (in.causal != HEED_CAUSAL_OFFSET) return 0;
-  const int64_t most = int64_t(1) << 31;  // beyond any length: sums with positions cannot overflow
-  return offset > most ? most : offset < -most ? -most : offset;
+  constexpr int32_t kMost = 2 * int32_t(kMaxLength);  // beyond any length, and sums with positions fit
+  return offset > kMost ? kMost : offset < -kMost ? -kMost : int32_t(offset);
 }
 
 }  // namespace
 
 void fill(const Request& in, int64_t causal_offset, Job& job) {
   job.plan = &in.plan;
-  job.batch = in.batch;
-  job.queries = in.queries;
-  job.keys = in.keys;
-  job.query = rows(in, *in.query);
-  job.key = rows(in, *in.key);
-  job.value = rows(in, *in.value);
-  job.output = rows(in, *in.output);
-  if (kWithMasks) fill_masks(in, job);
-  if (kWithWeightsOutput) fill_weights_output(in, job);
+  job.batch = in.batch();
+  job.queries = in.queries();
+  job.keys = in.keys();
+  fill_rows(in, *in.inputs[0], job.query);
+  fill_rows(in, *in.inputs[1], job.key);
+  fill_rows(in, *in.inputs[2], job.value);
+  fill_rows(in, *in.output, job.output);
+  job.padding.data = nullptr;
+  job.mask = {};
+  job.mask_batch = job.mask_head = 0;
+  if (kWithMasks && in.key_padding_mask) fill_padding(in, job);
+  if (kWithMasks && in.attn_mask) fill_mask(in, job);
+  job.need_weights = kWithWeightsOutput && in.need_weights;
+  job.average = job.need_weights && in.average;
+  if (job.need_weights) fill_weights_output(in, job);
   job.causal = in.causal != HEED_CAUSAL_NONE;
-  if (kWithCausal) job.causal_offset = offset_of(in, causal_offset);
+  job.causal_offset = kWithCausal ? offset_of(in, causal_offset) : 0;
   job.scale = in.plan.scale;
+  job.fully_masked = 0.0f;
   // Without any key PyTorch gives 0, not NaN: there is no softmax to divide by nothing.
-  if (in.fully_masked == HEED_FULLY_MASKED_NAN && in.keys + in.geometry().extra_slots() != 0)
-    job.fully_masked = __builtin_nanf("");
+  if (in.fully_masked == HEED_FULLY_MASKED_NAN && in.positions() != 0) job.fully_masked = __builtin_nanf("");
 }
 
 namespace {
@@ -87,8 +81,8 @@ __attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed
                                                size_t bytes, heed_error* error, Job& job) {
   Request in(plan, call, error);
   if (call.key_padding_mask.data) in.key_padding_mask = &call.key_padding_mask;
-  if (!call.key.data && call.key.rank == 0) in.key = in.query;
-  if (!call.value.data && call.value.rank == 0) in.value = in.key;
+  if (!call.key.data && call.key.rank == 0) in.inputs[1] = in.inputs[0];
+  if (!call.value.data && call.value.rank == 0) in.inputs[2] = in.inputs[1];
   in.average = call.average_attn_weights;
   heed_status status = check_workspace(plan, workspace, bytes, error);
   if (status == HEED_OK) status = check(in);
@@ -103,12 +97,14 @@ heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_
                          size_t bytes, heed_error* error) {
   using namespace heed;
   if (!plan || !weights || !call || !workspace)
-    return refuse_null(error, !plan ? "plan" : !weights ? "weights" : !call ? "call" : "workspace");
+    return refuse_null(error, !plan      ? Sentence::name_plan
+                              : !weights ? Sentence::name_weights
+                              : !call    ? Sentence::name_call
+                                         : Sentence::name_workspace);
   heed_status status = check_plan(plan, true, error);
   if (status != HEED_OK) return status;
   if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0 || !weights_match(*plan, weights))
-    return refuse(error, HEED_ERROR_WEIGHTS,
-                  "weights are not those that heed_weights_pack made for this plan, aligned to 64 bytes");
+    return refuse<Sentence::not_packed>(error, HEED_ERROR_WEIGHTS);
   Job job;
   status = make_job(*plan, *call, workspace, bytes, error, job);
   if (status != HEED_OK) return status;

@@ -1,16 +1,97 @@
-// message.cpp - builds the sentences of refusals.
+// message.cpp - the sentences of refusals: packed by the compiler, written out when one is needed.
+//
+// Digrams: a byte from 128 on stands for two others, each of which may be such a byte again. Which
+// pairs are worth it says digrams.inc.
 #include "core/message.hpp"
+
+#include <stdarg.h>
+
+#include <utility>
 
 namespace heed {
 namespace {
 
+constexpr uint32_t kFirst = 128, kSentences = uint32_t(Sentence::count);
+constexpr unsigned char kDigrams[][2] = {
+#include "core/digrams.inc"
+};
+constexpr uint32_t kDigramCount = sizeof kDigrams / sizeof kDigrams[0];
+static_assert(kDigramCount <= 256 - kFirst, "a byte each");
+
+struct Packed {
+  uint32_t size = 0;
+  unsigned char bytes[HEED_MESSAGE_BYTES] = {};
+};
+
+// Digram by digram, in the order in which they were found.
+constexpr Packed pack(const char* text) {
+  Packed p;
+  for (; *text; ++text) p.bytes[p.size++] = static_cast<unsigned char>(*text);
+  for (uint32_t d = 0; d < kDigramCount; ++d) {
+    uint32_t to = 0;
+    for (uint32_t from = 0; from < p.size; ++from, ++to) {
+      const bool pair = from + 1 < p.size && p.bytes[from] == kDigrams[d][0] && p.bytes[from + 1] == kDigrams[d][1];
+      p.bytes[to] = pair ? static_cast<unsigned char>(kFirst + d) : p.bytes[from];
+      from += pair;
+    }
+    p.size = to;
+  }
+  return p;
+}
+
+// One constant each, for compilers limit what they do for one.
+template <uint32_t I>
+constexpr Packed kPacked = pack(text_of(Sentence(I)));
+
+template <uint32_t... I>
+constexpr uint32_t packed_bytes(std::integer_sequence<uint32_t, I...>) {
+  return (kPacked<I>.size + ...) + kSentences;
+}
+using All = std::make_integer_sequence<uint32_t, kSentences>;
+
+struct Book {  // all sentences, each ended by 0
+  unsigned char bytes[packed_bytes(All())] = {};
+};
+
+template <uint32_t... I>
+constexpr Book book(std::integer_sequence<uint32_t, I...>) {
+  Book b;
+  uint32_t at = 0;
+  for (const Packed* p : {&kPacked<I>...}) {
+    for (uint32_t i = 0; i < p->size; ++i) b.bytes[at++] = p->bytes[i];
+    ++at;
+  }
+  return b;
+}
+constexpr Book kBook = book(All());
+
+// How many bytes wait while a digram is taken apart, beside those that did before.
+constexpr uint32_t deepest() {
+  uint32_t depth[kFirst + kDigramCount] = {}, most = 0;
+  for (uint32_t d = 0; d < kDigramCount; ++d) {
+    const uint32_t first = depth[kDigrams[d][0]] + 1, second = depth[kDigrams[d][1]];
+    depth[kFirst + d] = first > second ? first : second;
+    if (depth[kFirst + d] > most) most = depth[kFirst + d];
+  }
+  return most;
+}
+template <uint32_t... I>
+constexpr uint32_t longest(std::integer_sequence<uint32_t, I...>) {
+  uint32_t most = 0;
+  for (const Packed* p : {&kPacked<I>...}) most = p->size > most ? p->size : most;
+  return most;
+}
+constexpr uint32_t kMostWaits = 2 * longest(All()) + deepest();  // a sentence and a name in it
+
 struct Writer {
   char *at, *last;  // *last stays 0
+  va_list words;
+  bool word_comes = false;
+  uint32_t waits = 0;  // in reverse, digrams not yet taken apart
+  unsigned char waiting[kMostWaits];
+
   void put(char c) {
     if (at < last) *at++ = c;
-  }
-  void text(const char* s) {
-    while (*s) put(*s++);
   }
   void number(uintptr_t n) {
     char digits[20];
@@ -22,45 +103,73 @@ struct Writer {
   void shape(uint32_t rank, const uint32_t* size) {  // as Python writes it: (1, 4, 8)
     put('(');
     for (uint32_t i = 0; i < rank && i < HEED_MAX_RANK; ++i) {
-      if (i) text(", ");
+      if (i) put(','), put(' ');
       number(size[i]);
     }
     put(')');
   }
-  void word(Kind kind, uintptr_t w) {
-    if (kind == Kind::text) return text(reinterpret_cast<const char*>(w));
-    if (kind == Kind::shape) {
+  void word(char letter, uintptr_t w) {
+    if (letter == 'n') {
+      wait(uint32_t(w));
+    } else if (letter == 's') {
+      for (const char* s = reinterpret_cast<const char*>(w); *s;) put(*s++);
+    } else if (letter == 'S') {
       const Shape* s = reinterpret_cast<const Shape*>(w);
-      return shape(s->rank, s->size);
-    }
-    if (kind == Kind::tensor) {
+      shape(s->rank, s->size);
+    } else if (letter == 't') {
       const heed_tensor* t = reinterpret_cast<const heed_tensor*>(w);
-      return shape(t->rank, t->shape);
+      shape(t->rank, t->shape);
+    } else {
+      if (letter == 'd' && intptr_t(w) < 0) {
+        put('-');
+        w = 0 - w;
+      }
+      number(w);
     }
-    if (kind == Kind::signed_number && intptr_t(w) < 0) {
-      put('-');
-      w = 0 - w;
+  }
+  // What stands before all else that waits.
+  void wait(uint32_t sentence) {
+    const unsigned char* first = kBook.bytes;
+    for (; sentence; --sentence)
+      while (*first++) {}
+    const unsigned char* end = first;
+    while (*end) ++end;
+    while (end != first) waiting[waits++] = *--end;
+  }
+  void write() {
+    while (waits) {
+      const unsigned char c = waiting[--waits];
+      if (c >= kFirst) {
+        waiting[waits++] = kDigrams[c - kFirst][1];
+        waiting[waits++] = kDigrams[c - kFirst][0];
+      } else if (word_comes) {
+        word_comes = false;
+        word(char(c), va_arg(words, uintptr_t));
+      } else if (c == '%') {
+        word_comes = true;
+      } else {
+        put(char(c));
+      }
     }
-    number(w);
+    *at = 0;
   }
 };
 
 }  // namespace
 
-heed_status refuse_words(heed_error* error, uint32_t status_and_kinds, const char* format, const uintptr_t* words) {
-  const heed_status status = heed_status(status_and_kinds & 255);
+heed_status refuse_words(heed_error* error, uint32_t status_and_sentence, ...) {
+  const heed_status status = heed_status(status_and_sentence & 255);
   if (!error) return status;
   error->status = status;
-  Writer out{error->message, error->message + HEED_MESSAGE_BYTES - 1};
-  for (uint32_t kinds = status_and_kinds >> 8; *format; ++format) {
-    if (*format != '%') {
-      out.put(*format);
-      continue;
-    }
-    out.word(Kind(kinds & 7), *words++);
-    kinds >>= 3;
-  }
-  *out.at = 0;
+  Writer out;
+  out.at = error->message;
+  out.last = error->message + HEED_MESSAGE_BYTES - 1;
+  va_start(out.words, status_and_sentence);
+  out.wait(status_and_sentence >> 8);
+  if (status == HEED_ERROR_WEIGHTS && status_and_sentence >> 8 <= uint32_t(Sentence::last_rule))
+    out.wait(uint32_t(Sentence::damaged_rule));
+  out.write();
+  va_end(out.words);
   return status;
 }
 
@@ -72,13 +181,15 @@ heed_status set_status(heed_error* error, heed_status status) {
   return status;
 }
 
-heed_status refuse_with(heed_error* error, heed_status status, const char* format, const char* word) {
-  return refuse(error, status, format, word);
+heed_status check_alignment(Sentence name, const void* memory, heed_error* error) {
+  if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT == 0) return HEED_OK;
+  return refuse<Sentence::alignment>(error, HEED_ERROR_MEMORY, name);
 }
 
-heed_status check_room(const char* who_needs, uint64_t bytes, size_t came, heed_error* error) {
+heed_status check_room(Sentence needs, size_t bytes, size_t came, heed_error* error) {
   if (came >= bytes) return HEED_OK;
-  return refuse(error, HEED_ERROR_MEMORY, "% % bytes, but % came", who_needs, bytes, came);
+  if constexpr (!kWithMessages) return set_status(error, HEED_ERROR_MEMORY);
+  return refuse_words(error, uint32_t(HEED_ERROR_MEMORY) | uint32_t(needs) << 8, uintptr_t(bytes), uintptr_t(came));
 }
 
 }  // namespace heed

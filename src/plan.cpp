@@ -19,20 +19,19 @@ heed_status check_features(const Geometry& g, heed_error* error) {
 // A sound configuration, whichever of the two it came from.
 heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t bytes, const heed_plan** plan,
                       heed_error* error) {
-  if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "a plan's memory");
-  heed_status status = check_room("a plan needs", HEED_PLAN_BYTES, bytes, error);
+  heed_status status = check_alignment(Sentence::plans_memory, memory, error);
+  if (status == HEED_OK) status = check_room(Sentence::plan_room, HEED_PLAN_BYTES, bytes, error);
   if (status == HEED_OK) status = check_features(g, error);
   if (status != HEED_OK) return status;
-  heed_plan p{};
+  heed_plan p;
+  memset(static_cast<void*>(&p), 0, sizeof p);  // what lies between its fields, too: the checksum is of bytes
   p.magic = kPlanMagic;
   p.geometry = g;
-  if (g.projects()) {
-    p.weights = weights_layout(g);
-    p.header = weights_header(g, p.weights);
-  }
+  p.weights = weights_layout(g);
   p.workspace = workspace_layout(g);
+  p.header = weights_header(g, p.weights);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
-    return refuse(error, HEED_ERROR_CONFIG, "weights or workspace exceed what this machine can address");
+    return refuse<Sentence::too_large>(error, HEED_ERROR_CONFIG);
   p.kernels = find_table(isa, error);
   if (!p.kernels) return HEED_ERROR_ISA;
   p.scale = 1.0f / __builtin_sqrtf(float(g.head_dim));
@@ -45,12 +44,10 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
 
 template <class Config>
 heed_status plan_init(const Config* config, void* memory, size_t bytes, const heed_plan** plan, heed_error* error) {
-  if (!config || !memory || !plan) return refuse_null(error, !config ? "config" : !memory ? "memory" : "plan");
-  if constexpr (kWithMessages) {
-    if (const char* rule = broken_rule(*config)) return refuse(error, HEED_ERROR_CONFIG, "%", rule);
-  } else if (!verdict<RuleHolds>(*config)) {
-    return set_status(error, HEED_ERROR_CONFIG);
-  }
+  if (!config || !memory || !plan)
+    return refuse_null(error, !config ? Sentence::name_config : !memory ? Sentence::name_memory : Sentence::name_plan);
+  const Rule rule = first_broken(*config);
+  if (rule != Rule::sound) return refuse_rule(error, HEED_ERROR_CONFIG, rule);
   return make_plan(heed::geometry(*config), config->isa, memory, bytes, plan, error);
 }
 
@@ -78,12 +75,10 @@ heed_status heed_plan_verify(const heed_plan* plan, heed_error* error) {
   if constexpr (!kWithSelfTest) {
     return refuse_feature(error, "HEED_WITH_SELF_TEST");
   } else {
-    if (!plan) return refuse_null(error, "plan");
-    if (!is_plan(plan))
-      return refuse(error, HEED_ERROR_PLAN, "plan is not one of heed_plan_init or heed_sdpa_plan_init");
+    if (!plan) return refuse_null(error, Sentence::name_plan);
+    if (!is_plan(plan)) return refuse<Sentence::plan_of_either>(error, HEED_ERROR_PLAN);
     const uint32_t sum = checksum(plan);
-    if (sum != plan->crc)
-      return refuse(error, HEED_ERROR_PLAN, "plan is damaged: its CRC-32C should be %, but is %", plan->crc, sum);
+    if (sum != plan->crc) return refuse<Sentence::plan_damaged>(error, HEED_ERROR_PLAN, plan->crc, sum);
     return succeed(error);
   }
 }

@@ -25,7 +25,7 @@ struct heed_plan {
   uint32_t magic;
   uint32_t crc;  // CRC-32C of all that follows
   heed::Geometry geometry;
-  heed::WeightsLayout weights;      // all 0 for SDPA
+  heed::WeightsLayout weights;  // of nothing but the header for SDPA
   heed::WorkspaceLayout workspace;
   heed::WeightsHeader header;       // that the weights must begin with
   const heed::KernelTable* kernels;

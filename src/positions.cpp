@@ -1,4 +1,6 @@
 // positions.cpp - which keys of a batch entry are there at all, and what is added to their scores.
+#include <string.h>
+
 #include "entry.hpp"
 
 namespace heed {
@@ -6,15 +8,17 @@ namespace heed {
 namespace {
 
 // How many keys query `row` may see by causality alone.
-uint32_t causal_keys(const Job& job, uint32_t row) {
-  const int64_t limit = kWithCausal && job.causal ? int64_t(row) + job.causal_offset + 1 : int64_t(job.keys);
-  return limit <= 0 ? 0 : limit < int64_t(job.keys) ? uint32_t(limit) : job.keys;
+HEED_APART uint32_t causal_keys(const Job& job, uint32_t row) {
+  if (!kWithCausal || !job.causal) return job.keys;
+  const int32_t limit = int32_t(row) + job.causal_offset + 1;
+  return limit <= 0 ? 0 : limit < int32_t(job.keys) ? uint32_t(limit) : job.keys;
 }
 
-float padding_term(const Job& job, uint32_t n, uint32_t key) {
-  const ptrdiff_t at = ptrdiff_t(n) * job.padding.row_stride + ptrdiff_t(key) * job.padding.key_stride;
-  if (job.padding.is_float) return static_cast<const float*>(job.padding.data)[at];
-  return static_cast<const uint8_t*>(job.padding.data)[at] ? -__builtin_inff() : 0.0f;
+constexpr float kHides = -__builtin_inff();
+
+HEED_APART float term(const MaskView& mask, ptrdiff_t at) {
+  if (mask.is_float) return static_cast<const float*>(mask.data)[at];
+  return (static_cast<const uint8_t*>(mask.data)[at] != 0) == mask.hides ? kHides : 0.0f;
 }
 
 // Finite stays finite, as in key_block.hpp; but for -inf, which needs no score. NaN stays.
@@ -24,25 +28,21 @@ float scaled_term(float term) {
   return scaled > __FLT_MAX__ && term <= __FLT_MAX__ ? __FLT_MAX__ : scaled;
 }
 
-bool mask_hides(const Job& job, uint32_t n, uint32_t head, uint32_t row, uint32_t key) {
-  const ptrdiff_t at = ptrdiff_t(n) * job.mask_batch + ptrdiff_t(head) * job.mask_head +
-                       ptrdiff_t(row) * job.mask.row_stride + ptrdiff_t(key) * job.mask.key_stride;
-  if (job.mask.is_float) return static_cast<const float*>(job.mask.data)[at] == -__builtin_inff();
-  return (static_cast<const uint8_t*>(job.mask.data)[at] != 0) == job.mask.hides;
-}
-
 // Keys that attn_mask hides from every query are as good as padded: finds them. The last
 // query of a causal mask sees everything, so looking upwards usually ends after one row.
 void find_masked_columns(const Entry& e, uint8_t* seen, uint32_t keys) {
   const Job& job = e.job;
   const uint32_t heads = job.mask_head != 0 ? e.g.num_heads : 1;
-  for (uint32_t j = 0; j < keys; ++j) seen[j] = 0;
+  memset(seen, 0, keys);
   uint32_t unseen = keys;
   for (uint32_t h = 0; h < heads && unseen; ++h) {
     for (uint32_t row = job.queries; row-- > 0 && unseen;) {
-      const uint32_t limit = causal_keys(job, row) < keys ? causal_keys(job, row) : keys;
+      uint32_t limit = causal_keys(job, row);
+      if (limit > keys) limit = keys;
+      const ptrdiff_t at =
+          ptrdiff_t(e.n) * job.mask_batch + ptrdiff_t(h) * job.mask_head + ptrdiff_t(row) * job.mask.row_stride;
       for (uint32_t j = 0; j < limit; ++j) {
-        if (seen[j] || mask_hides(job, e.n, h, row, j)) continue;
+        if (seen[j] || term(job.mask, at + ptrdiff_t(j) * job.mask.key_stride) == kHides) continue;
         seen[j] = 1;
         --unseen;
       }
@@ -59,14 +59,15 @@ void find_positions(Entry& e) {
   e.positions = e.slots + keys;
   if (!kWithMasks || (!job.padding.data && !job.mask.data)) return;
   uint8_t* visible = job.workspace + e.w.visible;
-  float* bias = reinterpret_cast<float*>(job.workspace + e.w.key_bias);
-  for (uint32_t j = 0; j < e.positions; ++j) visible[j] = 1;
+  float* bias = floats(job.workspace, e.w.key_bias);
+  memset(visible, 1, e.positions);
   if (job.mask.data) find_masked_columns(e, visible + e.slots, keys);
   if (job.padding.data) {
     for (uint32_t j = 0; j < e.positions; ++j) {
-      const float term = j < e.slots ? 0.0f : padding_term(job, e.n, j - e.slots);
-      if (term == -__builtin_inff()) visible[j] = 0;
-      bias[j] = scaled_term(term);
+      const ptrdiff_t at = ptrdiff_t(e.n) * job.padding.row_stride + ptrdiff_t(j - e.slots) * job.padding.key_stride;
+      const float t = j < e.slots ? 0.0f : term(job.padding, at);
+      if (t == kHides) visible[j] = 0;
+      bias[j] = scaled_term(t);
     }
     if (job.padding.is_float) e.position_bias = bias;
   }

@@ -22,7 +22,8 @@ heed_status heed_scaled_dot_product_attention(const heed_plan* plan, const heed_
                                               size_t bytes, heed_error* error) {
   using namespace heed;
   if (!kWithSdpa) return refuse_feature(error, "HEED_WITH_SDPA");
-  if (!plan || !call || !workspace) return refuse_null(error, !plan ? "plan" : !call ? "call" : "workspace");
+  if (!plan || !call || !workspace)
+    return refuse_null(error, !plan ? Sentence::name_plan : !call ? Sentence::name_call : Sentence::name_workspace);
   heed_status status = check_plan(plan, false, error);
   if (status != HEED_OK) return status;
   Job job;

@@ -52,13 +52,21 @@ void fill(Memory& m) {
   }
 }
 
-bool differs(const KernelTable& kernels, const float* answer, uint32_t count, const Known& known) {
-  if (kernels.rounding != Rounding::own)
-    return crc32c(answer, count * sizeof(float)) != (kernels.rounding == Rounding::fused ? known.fused : known.twice);
+// Archs of a bare board all round once; none of them is another engine, or has a kernel for
+// small modules where code size counts.
+constexpr bool kHosted = HEED_READ_ENVIRONMENT;
+
+bool differs_by_much(const float* answer, uint32_t count, float want) {
   float sum = 0.0f;
   for (uint32_t i = 0; i < count; ++i) sum += answer[i] * float(1 + i % 3);
-  const float difference = sum - known.sum;
+  const float difference = sum - want;
   return !(difference <= 1e-4f && difference >= -1e-4f);
+}
+
+HEED_APART bool differs(const KernelTable& kernels, const float* answer, uint32_t count, Known known) {
+  if (kHosted && kernels.rounding == Rounding::own) return differs_by_much(answer, count, known.sum);
+  const uint32_t want = kHosted && kernels.rounding == Rounding::twice ? known.twice : known.fused;
+  return crc32c(answer, count * sizeof(float)) != want;
 }
 
 bool wrong_project(const KernelTable& kernels, Memory& m) {
@@ -135,7 +143,7 @@ bool wrong_weights(const KernelTable& kernels, Memory& m) {
 }
 
 bool wrong_small(const KernelTable& kernels, Memory& m) {
-  if (!kernels.small) return false;
+  if (kForSize || !kernels.small) return false;
   constexpr uint32_t kEmbedDim = kSmallLanes, kRows = 3, kSmallKeys = 5, kStride = kEmbedDim + 4;
   SmallArgs s{};
   s.query = m.pool + 5;
@@ -164,12 +172,10 @@ bool wrong_small(const KernelTable& kernels, Memory& m) {
   return differs(kernels, m.out, kRows * kEmbedDim, kSmall);
 }
 
-const char* name_of(uint32_t wrong) {
-  constexpr const char* kNames[] = {"projection", "attention", "attention of a few queries", "masks", "causality",
-                                    "attention weights", "small modules"};
+Sentence name_of(uint32_t wrong) {
   uint32_t i = 0;
   while (!(wrong >> i & 1)) ++i;
-  return kNames[i];
+  return Sentence(uint32_t(Sentence::test_project) + i);
 }
 
 }  // namespace
@@ -195,15 +201,14 @@ heed_status heed_self_test(const char* isa, void* memory, size_t bytes, heed_err
   if constexpr (!kWithSelfTest) {
     return refuse_feature(error, "HEED_WITH_SELF_TEST");
   } else {
-    if (!memory) return refuse_null(error, "memory");
-    if (reinterpret_cast<uintptr_t>(memory) % HEED_ALIGNMENT != 0) return refuse_alignment(error, "a self-test's memory");
-    const heed_status status = check_room("a self-test needs", HEED_SELF_TEST_BYTES, bytes, error);
+    if (!memory) return refuse_null(error, Sentence::name_memory);
+    heed_status status = check_alignment(Sentence::self_tests_memory, memory, error);
+    if (status == HEED_OK) status = check_room(Sentence::self_test_room, HEED_SELF_TEST_BYTES, bytes, error);
     if (status != HEED_OK) return status;
     const KernelTable* kernels = find_table(isa, error);
     if (!kernels) return HEED_ERROR_ISA;
     const uint32_t wrong = self_test(*kernels, memory);
     if (wrong == 0) return succeed(error);
-    return refuse(error, HEED_ERROR_SELF_TEST, "isa \"%\" gives a wrong answer in its known-answer test of %", kernels->name,
-                  name_of(wrong));
+    return refuse<Sentence::wrong_answer>(error, HEED_ERROR_SELF_TEST, kernels->name, name_of(wrong));
   }
 }

@@ -10,6 +10,7 @@ bool is_small(const Job& job) {
 void run_small(const Entry& e) {
   const Job& job = e.job;
   const WeightsLayout& layout = job.plan->weights;
+  unsigned char* const slice = e.slice(0);
   SmallArgs a;
   a.query = job.query.at(e.n, 0, 0);
   a.key = job.key.at(e.n, 0, 0);
@@ -43,13 +44,13 @@ void run_small(const Entry& e) {
     a.weights_stride = job.attn_weights.row;
     a.weights_head = job.attn_weights.head;  // 0 for averaged weights
   }
-  a.q = e.floats(0, e.w.q);
-  a.k = e.floats(0, e.w.k);
-  a.v = e.floats(0, e.w.v);
+  a.q = floats(slice, e.w.q);
+  a.k = floats(slice, e.w.k);
+  a.v = floats(slice, e.w.v);
   a.stride = ptrdiff_t(e.w.k_stride);
-  a.qt = e.floats(0, e.w.qt);
-  a.ot = e.floats(0, e.w.ot);
-  a.scores = e.floats(0, e.w.scores);
+  a.qt = floats(slice, e.w.qt);
+  a.ot = floats(slice, e.w.ot);
+  a.scores = floats(slice, e.w.scores);
   job.plan->kernels->small(a);
 }
 

@@ -10,11 +10,9 @@ namespace {
 
 enum Name { kInWeight, kQWeight, kKWeight, kVWeight, kInBias, kQBias, kKBias, kVBias, kBiasK, kBiasV, kOutWeight, kOutBias };
 
-// As PyTorch names them, in the order of heed_state_dict.
-constexpr char kNames[][16] = {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
-                               "in_proj_bias",   "q_proj_bias",   "k_proj_bias",   "v_proj_bias",
-                               "bias_k",         "bias_v",        "out_proj.weight", "out_proj.bias"};
-static_assert(sizeof(heed_state_dict) == sizeof kNames / sizeof kNames[0] * sizeof(heed_tensor), "one name per tensor");
+static_assert(sizeof(heed_state_dict) == (kOutBias + 1) * sizeof(heed_tensor), "as many tensors, in this order");
+
+Sentence name_of(int name) { return Sentence(uint32_t(Sentence::in_proj_weight) + uint32_t(name)); }
 
 // (outputs, depth) row-major -> panels of 16 outputs, a vector being a matrix of depth 1; gives
 // where the next region begins. No data: zeros.
@@ -30,7 +28,9 @@ float* pack_panels(const float* data, ptrdiff_t row_stride, uint32_t outputs, ui
 class StateDict {
  public:
   StateDict(const heed_state_dict& s, const Geometry& g, heed_error* error)
-      : tensors_(reinterpret_cast<const heed_tensor*>(&s)), g_(g), error_(error) {}
+      : tensors_(reinterpret_cast<const heed_tensor*>(&s)), g_(g), error_(error) {
+    for (int i = 0; i <= kOutBias; ++i) present_ |= uint32_t(tensors_[i].data != nullptr) << i;
+  }
 
   heed_status check() {
     refuse_surplus();
@@ -43,105 +43,94 @@ class StateDict {
   }
 
  private:
-  bool has(int name) const { return tensors_[name].data != nullptr; }
-  void fail(int name, const char* why, heed_status status);
-  void refuse_tensors(int first, int count, const char* why, heed_status status);
+  bool has(int name) const { return present_ >> name & 1; }
+  void fail(int name, Sentence why);
+  void refuse_tensors(uint32_t which, Sentence why);
   void refuse_surplus();
-  void check(int name, const Shape& want, bool required);
-  void matrix(int name, uint32_t rows, uint32_t columns, uint32_t first);
-  void vector(int name, uint32_t columns, uint32_t first, bool required);
+  bool has_any_of_three(int first) const { return (present_ >> first & 7) != 0; }
+  void check(int name, const Shape& want);
+  void region(int name, uint32_t rows, uint32_t columns, uint32_t first);
   void all();
   const heed_tensor* tensors_;
   const Geometry& g_;
   heed_error* error_;
+  uint32_t present_ = 0;  // a bit per tensor
   heed_status status_ = HEED_OK;
   float* to_ = nullptr;
 };
 
-void StateDict::fail(int name, const char* why, heed_status status) {
-  if (status_ == HEED_OK) status_ = refuse(error_, status, "% %", &kNames[name][0], why);
+HEED_APART void StateDict::fail(int name, Sentence why) {
+  const bool is_bias_kv = why == Sentence::surplus_bias_kv || why == Sentence::no_bias_kv;
+  const heed_status status = is_bias_kv ? HEED_ERROR_BIAS_KV : HEED_ERROR_STATE_DICT;
+  if (status_ == HEED_OK) status_ = refuse_with(error_, status, why, name_of(name));
 }
 
-void StateDict::refuse_tensors(int first, int count, const char* why, heed_status status) {
-  for (int i = first; i < first + count; ++i)
-    if (has(i)) fail(i, why, status);
+HEED_APART void StateDict::refuse_tensors(uint32_t which, Sentence why) {
+  which &= present_;
+  if (which) fail(__builtin_ctz(which), why);
 }
 
 // What is there and should not be.
 void StateDict::refuse_surplus() {
   const uint32_t e = g_.embed_dim;
   if (has(kInWeight)) {
-    refuse_tensors(kQWeight, 3, "came, but in_proj_weight came too: give one or the other", HEED_ERROR_STATE_DICT);
-    if (g_.kdim != e || g_.vdim != e)
-      fail(kInWeight, "came, but kdim or vdim differ from embed_dim: q_, k_ and v_proj_weight are needed",
-           HEED_ERROR_STATE_DICT);
-  } else if (!has(kQWeight) && !has(kKWeight) && !has(kVWeight)) {
-    fail(kInWeight, "(or q_, k_ and v_proj_weight) is missing", HEED_ERROR_STATE_DICT);
+    refuse_tensors(7 << kQWeight, Sentence::two_weights);
+    if (g_.kdim != e || g_.vdim != e) fail(kInWeight, Sentence::other_dims);
+  } else if (!has_any_of_three(kQWeight)) {
+    fail(kInWeight, Sentence::no_weights);
   }
-  if (!g_.bias) {
-    const char* why = "came, but the configuration says bias = false";
-    refuse_tensors(kInBias, 4, why, HEED_ERROR_STATE_DICT);
-    refuse_tensors(kOutBias, 1, why, HEED_ERROR_STATE_DICT);
-  } else if (has(kInBias)) {
-    refuse_tensors(kQBias, 3, "came, but in_proj_bias came too: give one or the other", HEED_ERROR_STATE_DICT);
-  }
-  if (!g_.add_bias_kv)
-    refuse_tensors(kBiasK, 2, "came, but the configuration says add_bias_kv = false", HEED_ERROR_BIAS_KV);
-  else if (!has(kBiasK) || !has(kBiasV))
-    fail(has(kBiasK) ? kBiasV : kBiasK, "is missing, but the configuration says add_bias_kv", HEED_ERROR_BIAS_KV);
+  if (!g_.bias) refuse_tensors(15 << kInBias | 1 << kOutBias, Sentence::surplus_bias);
+  else if (has(kInBias)) refuse_tensors(7 << kQBias, Sentence::two_biases);
+  if (!g_.add_bias_kv) refuse_tensors(3 << kBiasK, Sentence::surplus_bias_kv);
+  else if (!has(kBiasK) || !has(kBiasV)) fail(has(kBiasK) ? kBiasV : kBiasK, Sentence::no_bias_kv);
 }
 
 // Leading dimensions may be 1, as bias_k has them.
-void StateDict::check(int name, const Shape& want, bool required) {
+void StateDict::check(int name, const Shape& want) {
   const heed_tensor& t = tensors_[name];
-  const char* words = kNames[name];
-  if (!t.data && required) fail(name, "is missing", HEED_ERROR_STATE_DICT);
+  const bool required = name < kQBias || name > kVBias;
+  if (!t.data && required) fail(name, Sentence::missing);
   if (!t.data || status_ != HEED_OK) return;
   bool fits = t.rank >= want.rank && t.rank <= 3;
   for (uint32_t i = 0; fits && i < t.rank; ++i)
     fits = t.shape[i] == (i + want.rank < t.rank ? 1 : want.size[i + want.rank - t.rank]);
-  if (fits) status_ = check_rows(words, t, error_);
-  else status_ = refuse(error_, HEED_ERROR_STATE_DICT, "% should have shape %, but % came", words, &want, &t);
+  if (fits) status_ = check_rows(name_of(name), t, error_);
+  else status_ = refuse<Sentence::shape>(error_, HEED_ERROR_STATE_DICT, name_of(name), &want, &t);
 }
 
-// embed_dim rows of the tensor, from `first` on.
-void StateDict::matrix(int name, uint32_t rows, uint32_t columns, uint32_t first) {
+// embed_dim rows of a matrix, or elements of a vector (no columns), from `first` on.
+HEED_APART void StateDict::region(int name, uint32_t rows, uint32_t columns, uint32_t first) {
+  if (!to_) return check(name, {columns ? 2u : 1u, {rows, columns}});
   const heed_tensor& t = tensors_[name];
-  if (!to_) return check(name, {2, {rows, columns}}, true);
-  const ptrdiff_t stride = t.stride[t.rank - 2];
-  to_ = pack_panels(static_cast<const float*>(t.data) + ptrdiff_t(first) * stride, stride, g_.embed_dim, columns, to_);
-}
-
-void StateDict::vector(int name, uint32_t columns, uint32_t first, bool required) {
-  if (!to_) return check(name, {1, {columns}}, required);
-  const float* data = static_cast<const float*>(tensors_[name].data);
-  to_ = pack_panels(data ? data + first : nullptr, 1, g_.embed_dim, 1, to_);
+  const ptrdiff_t stride = columns ? t.stride[t.rank - 2] : 1;
+  const float* data = static_cast<const float*>(t.data);
+  to_ =
+      pack_panels(data ? data + ptrdiff_t(first) * stride : nullptr, stride, g_.embed_dim, columns ? columns : 1, to_);
 }
 
 void StateDict::all() {
   const uint32_t e = g_.embed_dim, depth[3] = {e, g_.kdim, g_.vdim};
-  const bool one = has(kInWeight), one_bias = !has(kQBias) && !has(kKBias) && !has(kVBias);
-  for (uint32_t i = 0; i < 3; ++i)
-    matrix(one ? kInWeight : kQWeight + int(i), one ? 3 * e : e, depth[i], one ? i * e : 0);
-  for (uint32_t i = 0; i < 3 && g_.bias; ++i)
-    vector(one_bias ? kInBias : kQBias + int(i), one_bias ? 3 * e : e, one_bias ? i * e : 0, one_bias);
-  for (int i = 0; i < 2 && g_.add_bias_kv; ++i) vector(kBiasK + i, e, 0, true);
-  matrix(kOutWeight, e, e, 0);
-  if (g_.bias) vector(kOutBias, e, 0, true);
+  for (uint32_t is_bias = 0; is_bias <= uint32_t(g_.bias); ++is_bias) {
+    const int whole = is_bias ? kInBias : kInWeight;
+    const bool one = !has_any_of_three(whole + 1);  // for all of q, k and v
+    for (uint32_t i = 0; i < 3; ++i)
+      region(one ? whole : whole + 1 + int(i), one ? 3 * e : e, is_bias ? 0 : depth[i], one ? i * e : 0);
+  }
+  for (int i = 0; i < 2 && g_.add_bias_kv; ++i) region(kBiasK + i, e, 0, 0);
+  region(kOutWeight, e, e, 0);
+  if (g_.bias) region(kOutBias, e, 0, 0);
 }
 
 // The checksum over all bytes as they were when the header's own field was still 0.
 uint32_t checksum(const unsigned char* weights, size_t bytes) {
-  WeightsHeader h;
-  memcpy(&h, weights, sizeof h);
-  h.crc = 0;
-  return crc32c(weights + sizeof h, bytes - sizeof h, crc32c(&h, sizeof h));
+  constexpr uint32_t kNone = 0;
+  constexpr size_t kField = offsetof(WeightsHeader, crc), kRest = kField + sizeof kNone;
+  return crc32c(weights + kRest, bytes - kRest, crc32c(&kNone, sizeof kNone, crc32c(weights, kField)));
 }
 
 heed_status check_weights_memory(const heed_plan* plan, const void* weights, heed_error* error) {
   const heed_status status = check_plan(plan, true, error);
-  if (status != HEED_OK || reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT == 0) return status;
-  return refuse_alignment(error, "weights");
+  return status != HEED_OK ? status : check_alignment(Sentence::name_weights, weights, error);
 }
 
 }  // namespace
@@ -184,37 +173,36 @@ heed_status heed_weights_pack(const heed_plan* plan, const heed_state_dict* stat
   if constexpr (!kWithPack) {
     return refuse_feature(error, "HEED_WITH_PACK");
   } else {
-    if (!plan || !state_dict || !weights) return refuse_null(error, !plan ? "plan" : !state_dict ? "state_dict" : "weights");
+    if (!plan || !state_dict || !weights)
+      return refuse_null(error, !plan         ? Sentence::name_plan
+                                : !state_dict ? Sentence::name_state_dict
+                                              : Sentence::name_weights);
     heed_status status = check_weights_memory(plan, weights, error);
-    if (status == HEED_OK) status = check_room("packed weights need", plan->weights.bytes, bytes, error);
+    if (status == HEED_OK) status = check_room(Sentence::weights_room, plan->weights.bytes, bytes, error);
     if (status != HEED_OK) return status;
     StateDict s(*state_dict, plan->geometry, error);
     status = s.check();
     if (status != HEED_OK) return status;
     s.pack(static_cast<float*>(weights) + kWeightsHeaderBytes / sizeof(float));
-    WeightsHeader h = plan->header;
-    memcpy(weights, &h, sizeof h);
-    h.crc = crc32c(weights, size_t(h.bytes));
-    memcpy(weights, &h, sizeof h);
+    memcpy(weights, &plan->header, sizeof plan->header);
+    const uint32_t crc = crc32c(weights, plan->weights.bytes);
+    memcpy(static_cast<unsigned char*>(weights) + offsetof(WeightsHeader, crc), &crc, sizeof crc);
     return succeed(error);
   }
 }
 
 heed_status heed_weights_verify(const heed_plan* plan, const void* weights, size_t bytes, heed_error* error) {
   using namespace heed;
-  if (!plan || !weights) return refuse_null(error, !plan ? "plan" : "weights");
+  if (!plan || !weights) return refuse_null(error, !plan ? Sentence::name_plan : Sentence::name_weights);
   const heed_status status = check_weights_memory(plan, weights, error);
   if (status != HEED_OK) return status;
   if (bytes != plan->weights.bytes)
-    return refuse(error, HEED_ERROR_WEIGHTS, "packed weights for this configuration have % bytes, but % came",
-                  plan->weights.bytes, bytes);
-  if (!weights_match(*plan, weights))
-    return refuse(error, HEED_ERROR_WEIGHTS,
-                  "weights have not the header that heed_weights_pack gives them for this plan");
-  WeightsHeader h;
-  memcpy(&h, weights, sizeof h);
-  const uint32_t sum = checksum(static_cast<const unsigned char*>(weights), bytes);
-  if (sum != h.crc)
-    return refuse(error, HEED_ERROR_WEIGHTS, "weights are damaged: their CRC-32C should be %, but is %", h.crc, sum);
+    return refuse<Sentence::weights_bytes>(error, HEED_ERROR_WEIGHTS, plan->weights.bytes, bytes);
+  if (!weights_match(*plan, weights)) return refuse<Sentence::weights_header>(error, HEED_ERROR_WEIGHTS);
+  const unsigned char* const all = static_cast<const unsigned char*>(weights);
+  const uint32_t sum = checksum(all, bytes);
+  uint32_t want;
+  memcpy(&want, all + offsetof(WeightsHeader, crc), sizeof want);
+  if (sum != want) return refuse<Sentence::weights_damaged>(error, HEED_ERROR_WEIGHTS, want, sum);
   return succeed(error);
 }

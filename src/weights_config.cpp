@@ -17,13 +17,10 @@ bool canonical(const WeightsHeader& h) {
 }
 
 heed_status check_format(const WeightsHeader& h, heed_error* error) {
-  if (h.magic != kWeightsMagic)
-    return refuse(error, HEED_ERROR_WEIGHTS, "these are no packed weights: they do not begin with \"heed\"");
+  if (h.magic != kWeightsMagic) return refuse<Sentence::magic>(error, HEED_ERROR_WEIGHTS);
   if (h.version != kWeightsVersion || h.panel != kPanel)
-    return refuse(error, HEED_ERROR_WEIGHTS,
-                  "packed weights should have version % and panels of %, but version % and panels of % came",
-                  kWeightsVersion, kPanel, h.version, h.panel);
-  if (!canonical(h)) return refuse(error, HEED_ERROR_WEIGHTS, "the header of the packed weights is damaged");
+    return refuse<Sentence::version>(error, HEED_ERROR_WEIGHTS, kWeightsVersion, kPanel, h.version, h.panel);
+  if (!canonical(h)) return refuse<Sentence::header_damaged>(error, HEED_ERROR_WEIGHTS);
   return HEED_OK;
 }
 
@@ -32,15 +29,13 @@ heed_status check_format(const WeightsHeader& h, heed_error* error) {
 
 heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* config, heed_error* error) {
   using namespace heed;
-  if (!weights || !config)
-    return refuse_null(error, !weights ? "weights" : "config");
-  if (reinterpret_cast<uintptr_t>(weights) % HEED_ALIGNMENT != 0)
-    return refuse_alignment(error, "weights");
-  if (bytes < kWeightsHeaderBytes)
-    return refuse(error, HEED_ERROR_WEIGHTS, "packed weights begin with a header of 64 bytes, but % came", bytes);
+  if (!weights || !config) return refuse_null(error, !weights ? Sentence::name_weights : Sentence::name_config);
+  heed_status status = check_alignment(Sentence::name_weights, weights, error);
+  if (status != HEED_OK) return status;
+  if (bytes < kWeightsHeaderBytes) return refuse<Sentence::short_header>(error, HEED_ERROR_WEIGHTS, bytes);
   WeightsHeader h;
   memcpy(&h, weights, sizeof h);
-  const heed_status status = check_format(h, error);
+  status = check_format(h, error);
   if (status != HEED_OK) return status;
   heed_config c = heed_config_default(h.embed_dim, h.num_heads);
   c.bias = h.bias != 0;
@@ -48,16 +43,11 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   c.kdim = h.kdim;
   c.vdim = h.vdim;
   c.max_query = 1;  // the rules want one
-  if constexpr (kWithMessages) {
-    if (const char* rule = broken_rule(c)) return refuse(error, HEED_ERROR_WEIGHTS, "damaged packed weights: %", rule);
-  } else if (!verdict<RuleHolds>(c)) {
-    return set_status(error, HEED_ERROR_WEIGHTS);
-  }
+  const Rule rule = first_broken(c);
+  if (rule != Rule::sound) return refuse_rule(error, HEED_ERROR_WEIGHTS, rule);
   const uint64_t want = weights_layout(geometry(c)).bytes;
   if (h.bytes != want || bytes != want)
-    return refuse(error, HEED_ERROR_WEIGHTS,
-                  "packed weights for this configuration have % bytes, but their header says % and % came", want, h.bytes,
-                  bytes);
+    return refuse<Sentence::header_bytes>(error, HEED_ERROR_WEIGHTS, want, h.bytes, bytes);
   c.max_query = 0;
   *config = c;
   return succeed(error);

@@ -17,7 +17,11 @@ namespace fs = std::filesystem;
 
 using Bytes = std::vector<std::uint8_t>;
 
-inline Bytes bytes_of(const std::string& text) { return Bytes(text.begin(), text.end()); }
+inline Bytes bytes_of(const std::string& text) {
+  Bytes bytes;
+  for (const char c : text) bytes.push_back(static_cast<std::uint8_t>(c));  // which may be negative
+  return bytes;
+}
 
 // The same bytes in an exact heap block, so that a sanitizer sees each over-read.
 inline Status parse(const Bytes& bytes, SafetensorsFile& out) {
@@ -41,7 +45,8 @@ inline Bytes little_endian(std::uint64_t value, int size) {
 
 inline Bytes safetensors(const std::string& header, const Bytes& data = {}) {
   Bytes bytes = little_endian(header.size(), 8);
-  bytes.insert(bytes.end(), header.begin(), header.end());
+  const Bytes text = bytes_of(header);
+  bytes.insert(bytes.end(), text.begin(), text.end());
   bytes.insert(bytes.end(), data.begin(), data.end());
   return bytes;
 }
@@ -52,7 +57,8 @@ inline Bytes npy(const std::string& dict, std::size_t data_size = 0, int major =
   bytes.push_back(0);
   const Bytes length = little_endian(dict.size(), major == 1 ? 2 : 4);
   bytes.insert(bytes.end(), length.begin(), length.end());
-  bytes.insert(bytes.end(), dict.begin(), dict.end());
+  const Bytes text = bytes_of(dict);
+  bytes.insert(bytes.end(), text.begin(), text.end());
   bytes.resize(bytes.size() + data_size);
   return bytes;
 }
@@ -79,7 +85,7 @@ inline std::string many(const std::string& text, int times) {
 
 inline Bytes slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return Bytes(std::istreambuf_iterator<char>(in), {});
+  return bytes_of(std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
 template <class T>

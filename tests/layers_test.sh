@@ -32,9 +32,9 @@ only() {
 
 public='heed/[a-z0-9_]+\.hp?p?'
 allow include/heed 1 "$public"
-allow src/core 1 "core/[a-z0-9_]+\.hpp|$public"
+allow src/core 1 "core/[a-z0-9_]+\.(hpp|inc)|$public"
 allow src/kernels 1 "kernels/[a-z0-9_]+\.(hpp|inc)|core/[a-z0-9_]+\.hpp|$public"
-allow src 1 "core/[a-z0-9_]+\.hpp|$public|[a-z0-9_]+\.hpp|\.\./arch/list\.inc"
+allow src 1 "core/[a-z0-9_]+\.(hpp|inc)|$public|[a-z0-9_]+\.hpp|\.\./arch/list\.inc"
 allow src/io 1 "(io/)?[a-z0-9_]+\.hpp|heed/io\.hpp"
 allow src/threads 1 "core/[a-z0-9_]+\.hpp|$public"
 allow src/tools 1 "plan\.hpp|core/[a-z0-9_]+\.hpp|tools/[a-z0-9_]+\.hpp|io/[a-z0-9_]+\.hpp|$public"

@@ -37,10 +37,14 @@ void draw_options(Random& random, Problem& p) {
 
 void draw_masks(Random& random, Problem& p) {
   const uint32_t hide = one_of<uint32_t>(random, {0, 10, 50, 95, 100});
-  if (random.chance(40)) p.mask = random_mask(random, mask_shape(random, p), random.chance(50), hide, !p.sdpa);
+  if (random.chance(40)) {  // one draw after the other: compilers differ in the order of arguments
+    const bool is_float = random.chance(50);
+    p.mask = random_mask(random, mask_shape(random, p), is_float, hide, !p.sdpa);
+  }
   if (p.sdpa || !random.chance(40)) return;
   const std::vector<uint32_t> shape = p.unbatched ? std::vector<uint32_t>{p.S} : std::vector<uint32_t>{p.N, p.S};
-  p.padding = random_mask(random, shape, random.chance(50), one_of<uint32_t>(random, {5, 50, 100}), true);
+  const uint32_t padded = one_of<uint32_t>(random, {5, 50, 100});
+  p.padding = random_mask(random, shape, random.chance(50), padded, true);
 }
 
 }  // namespace

@@ -43,6 +43,12 @@ void faulty_small(const heed::SmallArgs& a) {
   flip(a.out);
 }
 
+// What a function called next finds on the stack where it writes nothing.
+__attribute__((noinline)) void leave_on_stack(unsigned char byte) {
+  volatile unsigned char bytes[4096];
+  for (volatile unsigned char& b : bytes) b = byte;
+}
+
 uint32_t wrong_with(heed::KernelTable faulty, Room& room) { return heed::self_test(faulty, room.bytes); }
 
 }  // namespace
@@ -127,6 +133,18 @@ TEST_CASE("a self-test that cannot be made is refused with a sentence", "[self_t
   check_error(e, heed_self_test(nullptr, room.bytes, sizeof room - 1, &e), HEED_ERROR_MEMORY,
               {"self-test", std::to_string(HEED_SELF_TEST_BYTES), std::to_string(sizeof room - 1)});
   check_error(e, heed_self_test("nonsense", room.bytes, sizeof room, &e), HEED_ERROR_ISA, {"nonsense"});
+}
+
+TEST_CASE("plans of one configuration are the same bytes, whatever the stack held", "[self_test]") {
+  heed_config config = heed_config_default(8, 2);
+  config.max_query = 4;
+  alignas(HEED_ALIGNMENT) unsigned char first[HEED_PLAN_BYTES], second[HEED_PLAN_BYTES];
+  const heed_plan* plan;
+  leave_on_stack(0x55);
+  REQUIRE(heed_plan_init(&config, first, sizeof first, &plan, nullptr) == HEED_OK);
+  leave_on_stack(0xaa);
+  REQUIRE(heed_plan_init(&config, second, sizeof second, &plan, nullptr) == HEED_OK);
+  CHECK(std::memcmp(first, second, sizeof(heed_plan)) == 0);
 }
 
 TEST_CASE("every flipped bit of a plan is found", "[self_test]") {

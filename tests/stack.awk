@@ -20,7 +20,7 @@ function plain(name) {
 }
 function is_step(name) { return plain(name) ~ /own_groups|own_heads|shared_keys_values|shared_queries|project_output/ }
 function is_kernel(name) { return plain(name) ~ /(Project|Attend|Small)I.*3runE/ }
-function deals(name) { return plain(name) ~ /parallel|_FUN|run_entry|3runERKNS_3JobE/ }
+function deals(name) { return plain(name) ~ /parallel|_FUN|run_step|run_entry|3runERKNS_3JobE/ }
 
 /^node:/ {
   name = text($0, "title")
@@ -40,7 +40,7 @@ function callees(name, list, target) {
   if (list !~ /__indirect_call/) return list
   gsub(/__indirect_call/, "", list)
   for (target in known) {
-    if (deals(name) ? is_step(target) || (plain(name) !~ /_FUN/ && (plain(target) ~ /_FUN/ || plain(target) ~ /SmallI.*3runE/)) : is_kernel(target))
+    if (deals(name) ? is_step(target) || (plain(name) !~ /_FUN|run_step/ && (plain(target) ~ /_FUN/ || plain(target) ~ /SmallI.*3runE/)) : is_kernel(target))
       list = list " " target
   }
   if (!deals(name) && plain(name) !~ /project|attend|own_|shared_|run_small/) fail(name " calls through a pointer")

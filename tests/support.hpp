@@ -48,8 +48,6 @@ inline uint32_t bits_of(float x) {
   return x != x ? 0x7fc00000u : bits;
 }
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b);
-// ARMv7's NEON has no subnormal numbers: the archs that flush agree with others up to these.
-inline bool flushes_subnormals(const std::string& arch) { return arch == "neon32"; }
 inline float flushed(float x) { return x > -0x1p-126f && x < 0x1p-126f ? x < 0 ? -0.0f : 0.0f : x; }
 float float_of_bits(uint32_t bits);
 inline float signalling_nan() { return float_of_bits(0x7fa00000u); }

@@ -11,7 +11,7 @@ namespace {
 
 struct Options {
   std::string a, b, results, peers, document, name;
-  double floor = 1.0;
+  double floor = 3.0;
 };
 
 void define(CLI::App& app, Options& o) {
@@ -19,7 +19,7 @@ void define(CLI::App& app, Options& o) {
   CLI::App* compare = app.add_subcommand("compare", "Per case: is B faster than A, slower, or the same?");
   compare->add_option("A", o.a, "The old results")->required()->type_name("A.json");
   compare->add_option("B", o.b, "The new results")->required()->type_name("B.json");
-  compare->add_option("--floor", o.floor, "Percent below which a difference is never said (default: 1)")
+  compare->add_option("--floor", o.floor, "Percent below which a difference is never said (default: 3)")
       ->check(CLI::Range(0.0, 100.0).description(""))
       ->type_name("P");
   compare->callback([&o] { std::fputs(comparison(o.a, o.b, 0.01 * o.floor).c_str(), stdout); });

@@ -346,7 +346,8 @@ static inline heed_call heed_call_default(void) {
 
 /* output = out_proj(softmax(q k^T / sqrt(D) + masks) v), q = query W_q^T + b_q and so on.
  * weights: from heed_weights_pack; workspace: aligned to 64, heed_workspace_bytes().
- * On an error nothing is written. */
+ * On an error nothing is written. Numbers below 2^-126, read or computed, count as 0 (PyTorch computes with
+ * them); the thread's floating-point control is afterwards what it was. */
 HEED_NODISCARD heed_status heed_forward(const heed_plan *plan, const void *weights,
                                         const heed_call *call, void *workspace, size_t bytes,
                                         heed_error *error);

@@ -29,11 +29,17 @@ inline constexpr uint32_t kQueryBlock = 48;   // a multiple of every arch's quer
 inline constexpr uint32_t kKeyBlock = 128;    // keys between two corrections of the softmax
 inline constexpr uint32_t kReduceBlock = 256; // length of one chain of fma in a projection
 
-constexpr uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
-constexpr uint64_t align_up(uint64_t bytes) { return round_up(bytes, HEED_ALIGNMENT); }
-// Where a matrix of floats ends that begins at `at`.
-__attribute__((noinline)) constexpr uint64_t past_matrix(uint64_t at, uint32_t rows, uint32_t row_floats) {
-  return at + align_up(uint64_t(rows) * row_floats * sizeof(float));
+constexpr uint32_t round_up(uint32_t n, uint32_t to) { return (n + to - 1) / to * to; }
+constexpr uint64_t align_up(uint64_t bytes) { return (bytes + HEED_ALIGNMENT - 1) / HEED_ALIGNMENT * HEED_ALIGNMENT; }
+
+// The most that the machine can address. What is more becomes kTooMany, whatever is added to it.
+inline constexpr size_t kMostBytes = size_t(PTRDIFF_MAX), kTooMany = kMostBytes + 1;
+
+// Where a matrix of floats ends that begins at `at`. noinline, here and below: one copy is enough
+// of what runs once per plan.
+__attribute__((noinline)) constexpr size_t past_matrix(size_t at, uint32_t rows, size_t row_floats) {
+  const uint64_t end = at + align_up(uint64_t(rows) * row_floats * sizeof(float));
+  return end > kMostBytes ? kTooMany : size_t(end);
 }
 constexpr uint32_t at_least(uint32_t least, uint32_t n) { return n < least ? least : n; }
 constexpr uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
@@ -52,9 +58,9 @@ inline constexpr uint32_t kSmallEmbedDim = 32, kSmallLength = 16, kSmallTile = 4
 // would be computed twice; of a small module all, since each projection has a price.
 inline constexpr uint32_t kMostGroupFeatures = 256;
 constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
-  if (uint64_t(num_heads) * head_dim <= kSmallEmbedDim) return num_heads;
+  if (num_heads * head_dim <= kSmallEmbedDim) return num_heads;
   uint32_t g = 1;
-  while (g * head_dim % kPanel != 0 && (g + 1) * uint64_t(head_dim) <= kMostGroupFeatures && g < num_heads) ++g;
+  while (g * head_dim % kPanel != 0 && (g + 1) * head_dim <= kMostGroupFeatures && g < num_heads) ++g;
   return g;
 }
 
@@ -77,17 +83,22 @@ struct Geometry {
   }
 };
 
-constexpr Geometry geometry(const heed_config& c) {
+__attribute__((noinline)) constexpr void set_limits(Geometry& g, uint32_t max_batch, uint32_t max_query,
+                                                    uint32_t max_key, uint32_t slices) {
+  g.max_batch = or_default(max_batch, 1);
+  g.max_query = max_query;
+  g.max_key = or_default(max_key, max_query);
+  g.slices = or_default(slices, 1);
+}
+
+__attribute__((noinline)) constexpr Geometry geometry(const heed_config& c) {
   Geometry g;
   g.num_heads = g.num_kv_heads = c.num_heads;
   g.head_dim = g.value_dim = c.embed_dim / c.num_heads;
   g.embed_dim = c.embed_dim;
   g.kdim = or_default(c.kdim, c.embed_dim);
   g.vdim = or_default(c.vdim, c.embed_dim);
-  g.max_batch = or_default(c.max_batch, 1);
-  g.max_query = c.max_query;
-  g.max_key = or_default(c.max_key, c.max_query);
-  g.slices = or_default(c.slices, 1);
+  set_limits(g, c.max_batch, c.max_query, c.max_key, c.slices);
   g.group = heads_per_group(g.num_heads, g.head_dim);
   g.bias = c.bias;
   g.add_bias_kv = c.add_bias_kv;
@@ -96,28 +107,25 @@ constexpr Geometry geometry(const heed_config& c) {
   return g;
 }
 
-constexpr Geometry geometry(const heed_sdpa_config& c) {
+__attribute__((noinline)) constexpr Geometry geometry(const heed_sdpa_config& c) {
   Geometry g;
   g.num_heads = c.num_heads;
   g.num_kv_heads = or_default(c.num_kv_heads, c.num_heads);
   g.head_dim = c.head_dim;
   g.value_dim = or_default(c.value_dim, c.head_dim);
-  g.max_batch = or_default(c.max_batch, 1);
-  g.max_query = c.max_query;
-  g.max_key = or_default(c.max_key, c.max_query);
-  g.slices = or_default(c.slices, 1);
+  set_limits(g, c.max_batch, c.max_query, c.max_key, c.slices);
   return g;
 }
 
 struct WeightsLayout {  // offsets in bytes
-  uint64_t q = 0, k = 0, v = 0, q_bias = 0, k_bias = 0, v_bias = 0, bias_k = 0, bias_v = 0;
-  uint64_t out = 0, out_bias = 0, bytes = 0;
+  size_t q = 0, k = 0, v = 0, q_bias = 0, k_bias = 0, v_bias = 0, bias_k = 0, bias_v = 0;
+  size_t out = 0, out_bias = 0, bytes = 0;
 };
 
-inline constexpr uint64_t kWeightsHeaderBytes = 64;
+inline constexpr size_t kWeightsHeaderBytes = 64;
 
-constexpr WeightsLayout weights_layout(const Geometry& g) {
-  const uint32_t features = uint32_t(round_up(g.embed_dim, kPanel));
+__attribute__((noinline)) constexpr WeightsLayout weights_layout(const Geometry& g) {
+  const uint32_t features = round_up(g.embed_dim, kPanel);
   WeightsLayout w;
   w.q = kWeightsHeaderBytes;
   w.k = past_matrix(w.q, g.embed_dim, features);
@@ -134,24 +142,24 @@ constexpr WeightsLayout weights_layout(const Geometry& g) {
 }
 
 struct WorkspaceLayout {  // offsets in bytes; those of a slice count from its beginning
-  uint64_t visible = 0, key_bias = 0, heads = 0, slices = 0, slice_bytes = 0, bytes = 0;
-  uint64_t k = 0, v = 0, q = 0, qt = 0, ot = 0, scores = 0, finite = 0;
-  uint64_t k_stride = 0, v_stride = 0, heads_stride = 0;  // floats
+  size_t visible = 0, key_bias = 0, heads = 0, slices = 0, slice_bytes = 0, bytes = 0;
+  size_t k = 0, v = 0, q = 0, qt = 0, ot = 0, scores = 0, finite = 0;
+  uint32_t k_stride = 0, v_stride = 0, heads_stride = 0;  // floats
 };
 
-constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
-  const uint32_t slots = g.max_slots(), rows = g.small() ? uint32_t(round_up(slots, kSmallTile)) : slots;
+__attribute__((noinline)) constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
+  const uint32_t slots = g.max_slots(), rows = g.small() ? round_up(slots, kSmallTile) : slots;
   const uint32_t own = g.projects() ? rows : 0;  // SDPA reads its caller's rows where they lie
   const uint32_t all_heads = g.small() ? g.embed_dim * kSmallLanes : 0;
-  const uint32_t queries = uint32_t(round_up(g.max_query < kQueryBlock ? g.max_query : kQueryBlock, kPanel));
-  const uint32_t keys = slots < kKeyBlock ? uint32_t(round_up(slots, 8)) : kKeyBlock;
+  const uint32_t queries = round_up(g.max_query < kQueryBlock ? g.max_query : kQueryBlock, kPanel);
+  const uint32_t keys = slots < kKeyBlock ? round_up(slots, 8) : kKeyBlock;
   const uint32_t k_stride = row_stride(g.group * g.head_dim), v_stride = row_stride(g.group * g.value_dim);
   const uint32_t heads_stride = row_stride(g.num_heads * g.value_dim);
   WorkspaceLayout w;
   w.k_stride = k_stride;
   w.v_stride = v_stride;
   w.heads_stride = heads_stride;
-  w.key_bias = align_up(slots);
+  w.key_bias = size_t(align_up(slots));
   w.heads = past_matrix(w.key_bias, slots + kPanel, 1);
   w.slices = past_matrix(w.heads, g.projects() ? g.max_query : 0, heads_stride);
   w.v = past_matrix(w.k, own, k_stride);
@@ -160,29 +168,24 @@ constexpr WorkspaceLayout workspace_layout(const Geometry& g) {
   w.ot = past_matrix(w.qt, 1, at_least(all_heads, queries * g.head_dim));
   w.scores = past_matrix(w.ot, 1, at_least(all_heads, queries * g.value_dim));
   w.finite = past_matrix(w.scores, queries, keys);
-  w.slice_bytes = w.finite + align_up(uint64_t(g.group) * ((slots + kKeyBlock - 1) / kKeyBlock));
-  w.bytes = w.slices + g.slices * w.slice_bytes;
+  w.slice_bytes = past_matrix(w.finite, 1, (g.group * ((slots + kKeyBlock - 1) / kKeyBlock) + 3) / 4);
+  w.bytes = past_matrix(w.slices, g.slices, w.slice_bytes / sizeof(float));
   return w;
 }
-
-// Byte counts are 64-bit; this is the most that the machine can address.
-inline constexpr uint64_t kMostBytes = uint64_t(PTRDIFF_MAX);
 
 // Not constexpr on purpose: a constant expression that gets here does not compile, and
 // the compiler shows this name. At run time the sizes are 0.
 inline size_t this_configuration_breaks_a_rule() { return 0; }
 
-constexpr size_t addressable(uint64_t bytes) {
-  return bytes <= kMostBytes ? size_t(bytes) : this_configuration_breaks_a_rule();
-}
+constexpr size_t addressable(size_t bytes) { return bytes <= kMostBytes ? bytes : this_configuration_breaks_a_rule(); }
 constexpr size_t weights_bytes(const heed_config& c) {
-  return broken_rule(c) ? this_configuration_breaks_a_rule()
-                        : addressable(weights_layout(geometry(c)).bytes);
+  return first_broken(c) != Rule::sound ? this_configuration_breaks_a_rule()
+                                        : addressable(weights_layout(geometry(c)).bytes);
 }
 template <class Config>  // heed_config or heed_sdpa_config
 constexpr size_t workspace_bytes(const Config& c) {
-  return broken_rule(c) ? this_configuration_breaks_a_rule()
-                        : addressable(workspace_layout(geometry(c)).bytes);
+  return first_broken(c) != Rule::sound ? this_configuration_breaks_a_rule()
+                                        : addressable(workspace_layout(geometry(c)).bytes);
 }
 
 }  // namespace heed

@@ -12,51 +12,82 @@ inline constexpr uint32_t kMaxHeads = 1u << 12;
 inline constexpr uint32_t kMaxBatch = 1u << 16;
 inline constexpr uint32_t kMaxSlices = 1u << 10;
 
-// What is made of the first rule that is broken: its sentence, or only that there is one, so that a
-// build without sentences does not hold them.
-struct RuleText {
-  static constexpr const char* broken(const char* rule) { return rule; }
-  static constexpr const char* sound() { return nullptr; }
+enum class Rule : uint32_t {
+  no_dims,
+  embed_dim,
+  num_heads,
+  divisible,
+  dim_of_head,
+  kdim,
+  vdim,
+  no_head_dims,
+  num_kv_heads,
+  head_dim,
+  value_dim,
+  max_batch,
+  no_query,
+  max_query,
+  max_key,
+  slices,
+  count,
+  sound = count
 };
-struct RuleHolds {
-  static constexpr bool broken(const char*) { return false; }
-  static constexpr bool sound() { return true; }
-};
 
-template <class Verdict>
-constexpr auto limit_verdict(uint32_t max_batch, uint32_t max_query, uint32_t max_key, uint32_t slices) {
-  if (max_batch > kMaxBatch) return Verdict::broken("max_batch must be at most 65536");
-  if (max_query == 0) return Verdict::broken("max_query must be at least 1");
-  if (max_query > kMaxLength) return Verdict::broken("max_query must be at most 16777200");
-  if (max_key > kMaxLength) return Verdict::broken("max_key must be at most 16777200");
-  if (slices > kMaxSlices) return Verdict::broken("slices must be at most 1024");
-  return Verdict::sound();
+constexpr const char* rule_text(Rule rule) {
+  constexpr const char* kTexts[] = {"embed_dim and num_heads must be greater than 0",
+                                    "embed_dim must be at most 65536",
+                                    "num_heads must be at most 4096",
+                                    "embed_dim must be divisible by num_heads",
+                                    "embed_dim / num_heads must be at most 512",
+                                    "kdim must be at most 65536",
+                                    "vdim must be at most 65536",
+                                    "num_heads and head_dim must be greater than 0",
+                                    "num_kv_heads must divide num_heads",
+                                    "head_dim must be at most 512",
+                                    "value_dim must be at most 512",
+                                    "max_batch must be at most 65536",
+                                    "max_query must be at least 1",
+                                    "max_query must be at most 16777200",
+                                    "max_key must be at most 16777200",
+                                    "slices must be at most 1024",
+                                    nullptr};
+  static_assert(sizeof kTexts / sizeof kTexts[0] == size_t(Rule::count) + 1, "a sentence for each");
+  return kTexts[uint32_t(rule)];
 }
 
-template <class Verdict>
-constexpr auto verdict(const heed_config& c) {
-  if (c.embed_dim == 0 || c.num_heads == 0) return Verdict::broken("embed_dim and num_heads must be greater than 0");
-  if (c.embed_dim > kMaxEmbedDim) return Verdict::broken("embed_dim must be at most 65536");
-  if (c.num_heads > kMaxHeads) return Verdict::broken("num_heads must be at most 4096");
-  if (c.embed_dim % c.num_heads != 0) return Verdict::broken("embed_dim must be divisible by num_heads");
-  if (c.embed_dim / c.num_heads > kMaxHeadDim) return Verdict::broken("embed_dim / num_heads must be at most 512");
-  if (c.kdim > kMaxEmbedDim) return Verdict::broken("kdim must be at most 65536");
-  if (c.vdim > kMaxEmbedDim) return Verdict::broken("vdim must be at most 65536");
-  return limit_verdict<Verdict>(c.max_batch, c.max_query, c.max_key, c.slices);
+__attribute__((noinline)) constexpr Rule broken_limit(uint32_t max_batch, uint32_t max_query, uint32_t max_key,
+                                                      uint32_t slices) {
+  if (max_batch > kMaxBatch) return Rule::max_batch;
+  if (max_query == 0) return Rule::no_query;
+  if (max_query > kMaxLength) return Rule::max_query;
+  if (max_key > kMaxLength) return Rule::max_key;
+  if (slices > kMaxSlices) return Rule::slices;
+  return Rule::sound;
 }
 
-template <class Verdict>
-constexpr auto verdict(const heed_sdpa_config& c) {
-  if (c.num_heads == 0 || c.head_dim == 0) return Verdict::broken("num_heads and head_dim must be greater than 0");
-  if (c.num_heads > kMaxHeads) return Verdict::broken("num_heads must be at most 4096");
-  if (c.num_kv_heads && c.num_heads % c.num_kv_heads) return Verdict::broken("num_kv_heads must divide num_heads");
-  if (c.head_dim > kMaxHeadDim) return Verdict::broken("head_dim must be at most 512");
-  if (c.value_dim > kMaxHeadDim) return Verdict::broken("value_dim must be at most 512");
-  return limit_verdict<Verdict>(c.max_batch, c.max_query, c.max_key, c.slices);
+// The first rule that is broken; Rule::sound: none.
+__attribute__((noinline)) constexpr Rule first_broken(const heed_config& c) {
+  if (c.embed_dim == 0 || c.num_heads == 0) return Rule::no_dims;
+  if (c.embed_dim > kMaxEmbedDim) return Rule::embed_dim;
+  if (c.num_heads > kMaxHeads) return Rule::num_heads;
+  if (c.embed_dim % c.num_heads != 0) return Rule::divisible;
+  if (c.embed_dim / c.num_heads > kMaxHeadDim) return Rule::dim_of_head;
+  if (c.kdim > kMaxEmbedDim) return Rule::kdim;
+  if (c.vdim > kMaxEmbedDim) return Rule::vdim;
+  return broken_limit(c.max_batch, c.max_query, c.max_key, c.slices);
 }
 
-// The sentence of the first rule that is broken; nullptr: the configuration is sound.
-constexpr const char* broken_rule(const heed_config& c) { return verdict<RuleText>(c); }
-constexpr const char* broken_rule(const heed_sdpa_config& c) { return verdict<RuleText>(c); }
+__attribute__((noinline)) constexpr Rule first_broken(const heed_sdpa_config& c) {
+  if (c.num_heads == 0 || c.head_dim == 0) return Rule::no_head_dims;
+  if (c.num_heads > kMaxHeads) return Rule::num_heads;
+  if (c.num_kv_heads != 0 && c.num_heads % c.num_kv_heads != 0) return Rule::num_kv_heads;
+  if (c.head_dim > kMaxHeadDim) return Rule::head_dim;
+  if (c.value_dim > kMaxHeadDim) return Rule::value_dim;
+  return broken_limit(c.max_batch, c.max_query, c.max_key, c.slices);
+}
+
+// Its sentence; nullptr: the configuration is sound.
+constexpr const char* broken_rule(const heed_config& c) { return rule_text(first_broken(c)); }
+constexpr const char* broken_rule(const heed_sdpa_config& c) { return rule_text(first_broken(c)); }
 
 }  // namespace heed

@@ -17,6 +17,13 @@ static constexpr uint32_t tile_size(uint32_t left, uint32_t most, bool few_sizes
   return few_sizes ? 1 : left;
 }
 
+// The same for panels, where a register holds one. Of 4 panels none is left over, but 3, with more
+// rows, read less for each multiply-add.
+static constexpr uint32_t panels_of_tile(uint32_t left, uint32_t most) {
+  if (most < 4) return tile_size(left, most, false);
+  return left < 3 ? left : left % 3 == 0 || left == 5 ? 3 : 4;
+}
+
 // Registers of an arch's tiles; all 0: its engine decides by itself.
 struct Tiles {
   uint32_t project_rows = 0, project_registers = 0;  // rows x registers of features
@@ -63,7 +70,7 @@ static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlo
 static constexpr bool split_heads(const Geometry& g, bool average) {
   if (!kWithSlices || g.slices == 1) return true;
   const uint32_t turns = (g.groups() + g.slices - 1) / g.slices;
-  return uint64_t(turns) * g.slices * 10 <= uint64_t(g.groups()) * 11 && !average;
+  return turns * g.slices * 10 <= g.groups() * 11 && !average;
 }
 
 }  // namespace heed

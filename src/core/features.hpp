@@ -14,13 +14,17 @@ inline constexpr bool kWithPack = HEED_WITH_PACK;                    // state_di
 inline constexpr bool kWithTiles = HEED_WITH_TILES;                  // arch scalar: 16 sums at a time, not one
 inline constexpr bool kWithSelfTest = HEED_WITH_SELF_TEST;           // heed_self_test, heed_plan_verify
 inline constexpr bool kWithMessages = HEED_WITH_MESSAGES;            // sentences beside the status
+inline constexpr bool kWithEverything = kWithMasks && kWithCausal && kWithWeightsOutput && kWithBiasKv && kWithSdpa &&
+                                        kWithSlices && kWithPack && kWithSelfTest;
 
 // Built for size (-Os): few tile sizes, shared code in place of inlined code. The bits are the
 // same. Not `inline`: kernels and the rest may be built differently.
 #if defined(__OPTIMIZE_SIZE__)
 constexpr bool kForSize = true;
+#define HEED_APART __attribute__((noinline))  // a function that is not worth to be copied into its caller
 #else
 constexpr bool kForSize = false;
+#define HEED_APART
 #endif
 
 }  // namespace heed

@@ -23,10 +23,10 @@ struct ProjectArgs {
 
 // How a mask is read: element (row, key) at data + row * row_stride + key * key_stride.
 struct MaskView {
-  const void* data = nullptr;  // nullptr: no mask
-  ptrdiff_t row_stride = 0, key_stride = 0;
-  bool is_float = false;       // float: added to the score, -inf hides
-  bool hides = true;           // bool: the value that hides
+  const void* data;  // nullptr: no mask, and the rest says nothing
+  ptrdiff_t row_stride, key_stride;
+  bool is_float;  // float: added to the score, -inf hides
+  bool hides;     // bool: the value that hides
 };
 
 // One head, up to kQueryBlock queries: out = softmax(scale q k^T + masks) v.
@@ -45,7 +45,7 @@ struct AttendArgs {
   const float* position_bias;  // per position, times log2(e), 16 floats longer; nullptr: 0
   const uint8_t* finite;       // per key block: no NaN or inf in v; nullptr: do not care
   bool causal;
-  int64_t limit;               // row r sees positions below limit + r, and the slots
+  int32_t limit;               // row r sees positions below limit + r, and the slots
   MaskView mask;               // row 0 is the first query
   float fully_masked;          // 0 or NaN: 1 / sum of a row that sees nothing
   float* weights;              // nullptr, or rows of [keys of the caller][slots]

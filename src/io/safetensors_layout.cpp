@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "dtype.hpp"
 #include "fail.hpp"
@@ -50,8 +51,8 @@ Error check_layout(std::uint64_t data_size, std::string_view file,
   for (const TensorInfo& tensor : tensors) {
     if (Error error = check_tensor(tensor, data_size, file)) return error;
   }
-  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
   std::uint64_t covered = 0;
   for (const TensorInfo& tensor : tensors) {

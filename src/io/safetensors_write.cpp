@@ -64,8 +64,9 @@ Error put_in_order(std::string_view file, const std::vector<TensorView>& tensors
     if (Error error = check_view(file, tensor)) return error;
     order.push_back(&tensor);
   }
-  std::stable_sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) {
-    return dtype_size(a->dtype) > dtype_size(b->dtype);
+  std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) {
+    const auto width = dtype_size(a->dtype), other = dtype_size(b->dtype);
+    return width != other ? width > other : a < b;  // both lie in `tensors`
   });
   return {};
 }

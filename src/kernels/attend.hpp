@@ -18,6 +18,7 @@
 #include "kernels/columns.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
+#include "kernels/lane_by_lane.hpp"
 #include "kernels/scores.hpp"
 #include "kernels/values.hpp"
 
@@ -38,6 +39,8 @@ struct Attend {
     uint32_t end;              // no query of the group sees a position from here on
     V max[NV], sum[NV];        // sum: at the end 1 / sum
 
+    Group(const AttendArgs& args, uint32_t from, uint32_t n, uint32_t wide)
+        : g(args), row(from), rows(n), registers(wide), end(position_limit(args, from + n - 1)) {}
     uint32_t lanes() const { return registers * uint32_t(W); }  // a row of q^T, scores, o^T
     // The query of a lane; lanes past the last query repeat it.
     uint32_t row_at(uint32_t j, uint32_t lane) const {
@@ -49,6 +52,8 @@ struct Attend {
       return rows <= before ? 0 : rows - before < uint32_t(W) ? rows - before : uint32_t(W);
     }
   };
+
+  using ByLane = LaneByLane<Arch, Group>;
 
   // The compiled size for a run-time number of registers.
   template <int N = NV, class F>
@@ -63,6 +68,7 @@ struct Attend {
 
   // Lanes past the last row repeat it: nobody looks at them.
   static HEED_NOINLINE void load_queries(const Group& p) {
+    if constexpr (kForSize) return ByLane::load_queries(p);
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.head_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
@@ -89,7 +95,7 @@ struct Attend {
   // past the last query repeat it.
   static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* terms) {
     const AttendArgs& g = p.g;
-    if (kForSize || g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
+    if (g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
       for (uint32_t i = 0; i < uint32_t(W); ++i)
         for (uint32_t q = 0; q < uint32_t(W); ++q)
           terms[i * W + q] = i < keys ? mask_term(g, p.row_at(j, q), position + i) : 0.0f;
@@ -109,6 +115,7 @@ struct Attend {
 
   // Hides what register j's queries may not see; raises *max to the largest score left.
   static HEED_NOINLINE void mask_register(const Group& p, const KeyBlock& b, uint32_t j, V* max) {
+    if constexpr (kForSize) return ByLane::mask_register(p, b, j, max);
     const AttendArgs& g = p.g;
     alignas(4 * W) float limit[W], terms[W * W];
     for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
@@ -171,6 +178,7 @@ struct Attend {
   // ---- out -------------------------------------------------------------------------
 
   static HEED_NOINLINE void store_outputs(const Group& p) {
+    if constexpr (kForSize) return ByLane::store_outputs(p);
     const AttendArgs& g = p.g;
     const uint32_t lanes = p.lanes(), dim = g.value_dim;
     for (uint32_t j = 0; j < p.registers; ++j) {
@@ -185,7 +193,7 @@ struct Attend {
       alignas(4 * W) float last[W];
       for (uint32_t d = 0; d < dim; ++d) {
         S::store(last, S::mul(S::load(ot + d * lanes), p.sum[j]));
-        for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + d] = last[i];
+        for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + ptrdiff_t(d)] = last[i];
       }
     }
   }
@@ -226,10 +234,14 @@ struct Attend {
       for (uint32_t j = 0; j < p.registers; ++j) ignored[j] = p.max[j];
       score_block(p, b, ignored);
       for (uint32_t j = 0; j < p.registers; ++j) {
+        if constexpr (kForSize) {
+          ByLane::store_weights(p, b, j);
+          continue;
+        }
         for (uint32_t i = 0; i < b.keys; i += W) {
           const uint32_t keys = b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W);
           V r[W];
-          HEED_UNROLL_IF_FAST for (int u = 0; u < W; ++u) {
+          HEED_UNROLL for (int u = 0; u < W; ++u) {
             // Scores past the block are those of another key, or what the scratch held.
             const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
             const V s = S::load(g.scores + key * p.lanes() + j * W);
@@ -262,7 +274,7 @@ struct Attend {
   }
 
   static HEED_NOINLINE void group(const AttendArgs& g, uint32_t row, uint32_t rows, uint32_t registers) {
-    Group p{g, row, rows, registers, position_limit(g, row + rows - 1), {}, {}};
+    Group p(g, row, rows, registers);
     load_queries(p);
     for (uint32_t j = 0; j < registers; ++j) {
       p.max[j] = S::set(kLowest);

@@ -24,7 +24,7 @@ struct AttendFew {
     float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
     float* scores(uint32_t r) const {
       const uint32_t keys = end < kKeyBlock ? end : kKeyBlock;
-      return g.scores + r * uint32_t(round_up(keys, W));
+      return g.scores + r * round_up(keys, W);
     }
     // The part of a block that row r sees.
     KeyBlock part(KeyBlock b, uint32_t r) const {
@@ -114,8 +114,20 @@ struct AttendFew {
 
   static HEED_INLINE float block_sum(const float* p, uint32_t keys) {
     float sum[4] = {};
-    for (uint32_t i = 0; i < keys; ++i) sum[i % 4] += p[i];
+    for (; keys >= 4; keys -= 4, p += 4)
+      HEED_UNROLL for (int i = 0; i < 4; ++i) sum[i] += p[i];
+    for (uint32_t i = 0; i < keys; ++i) sum[i] += p[i];
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+
+  // The largest of them and `max`. Of a NaN nobody takes notice: its weight will be one.
+  static HEED_INLINE float block_max(const float* s, uint32_t keys, float max) {
+    float most[4] = {max, max, max, max};  // side by side: one alone would wait for itself
+    for (; keys >= 4; keys -= 4, s += 4)
+      HEED_UNROLL for (int i = 0; i < 4; ++i) most[i] = s[i] > most[i] ? s[i] : most[i];
+    for (uint32_t i = 0; i < keys; ++i) most[i] = s[i] > most[i] ? s[i] : most[i];
+    const float a = most[0] > most[1] ? most[0] : most[1], b = most[2] > most[3] ? most[2] : most[3];
+    return a > b ? a : b;
   }
 
   struct Weighted {  // one row's weights of a block, and the values that they go with
@@ -164,8 +176,7 @@ struct AttendFew {
   static HEED_NOINLINE void attend_row(Rows& p, const KeyBlock& b, uint32_t r, bool first) {
     float* s = p.scores(r);
     mask_row(p, b, r);
-    float max = p.max[r];
-    for (uint32_t i = 0; i < b.keys; ++i) max = s[i] > max ? s[i] : max;
+    const float max = block_max(s, b.keys, p.max[r]);
     const float alpha = first_lane(exp2<S>(S::set(p.max[r] - max)));
     p.max[r] = max;
     weigh_row(s, b.keys, max);

@@ -54,10 +54,10 @@ inline const float* bias_from(const AttendArgs& g, uint32_t position) {
 // Row r sees positions below this.
 inline uint32_t position_limit(const AttendArgs& g, uint32_t row) {
   if (!kWithCausal || !g.causal) return g.positions;
-  const int64_t limit = g.limit + int64_t(row);
-  if (limit >= int64_t(g.positions)) return g.positions;
+  const int32_t limit = g.limit + int32_t(row);
+  if (limit >= int32_t(g.positions)) return g.positions;
   const uint32_t slots = g.slots < g.positions ? g.slots : g.positions;
-  return limit > int64_t(slots) ? uint32_t(limit) : slots;
+  return limit > int32_t(slots) ? uint32_t(limit) : slots;
 }
 
 // What attn_mask adds to a score, in the mask's own unit: -inf hides. Slots are not in it.

@@ -2,8 +2,10 @@
 //
 // Lanes are output features. A tile holds MR rows x NV registers of accumulators; rows of a
 // are read where they lie (one broadcast each), weights come as panels of 16 features.
-// Rows of a panel are prefetched where the arch asks for it: weights of a large module come
-// from beyond the second cache, and the first rows would wait for them (avx2: 6 % at minilm).
+// Where the arch asks for it, all rows of a block pass a slab of the weights, which stays in the
+// first cache, before any goes on to the next. Weights of a large module come from beyond the
+// second cache, and the first rows would wait for them (6 % at minilm): tiles of many rows fetch
+// the next slab, a line every other term; tiles of few rows fetch what they soon read themselves.
 // The sum runs in index order, one chain of fma per 256 terms, so that an element of c does
 // not depend on the arch, the tile, or which other rows and features are computed with it.
 #pragma once
@@ -18,6 +20,7 @@ struct Project {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
+  static constexpr bool kSlabs = Arch::project_slabs;
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
@@ -29,7 +32,16 @@ struct Project {
     const float* b;     // its weights; those of the next are b_stride further
     size_t b_stride;
     const float* bias;  // nullptr: 0
+    const float* ahead; // with slabs: what to fetch while this tile computes
   };
+
+  // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
+  static constexpr int most_rows(int registers) {
+    if (few_tile_sizes(W)) return registers == 1 ? 1 : MR;
+    return registers * MR < Arch::project_sums ? MR : Arch::project_sums / registers;
+  }
+  template <int M, int N>
+  static constexpr bool fetches_ahead() { return kSlabs && 2 * M >= most_rows(N); }
 
   // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
   // ones are added to c.
@@ -40,31 +52,47 @@ struct Project {
       const V start = k0 == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    const size_t b_stride = W == int(kPanel) ? t.b_stride : size_t(W);
-    const float *a[M], *b = t.b + k0 * kPanel;
-    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i];
-    size_t k = k0;
+    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
+    const float *a[M], *b[P], *ahead = kSlabs ? t.ahead : nullptr;
+    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + k1;
+    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + k0 * kPanel;
+    ptrdiff_t k = ptrdiff_t(k0) - ptrdiff_t(k1);  // counted to 0: an end would take one more register
     if constexpr (S::kLanes) {
-      for (const float* const end = b + (k1 - k0) / W * (W * kPanel); b != end; b += W * kPanel, k += W) {
+      for (; k <= -W; b[0] += W * kPanel, k += W) {
         V x[M];
         HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
         for_constants<W>([&](auto lane) HEED_LAMBDA {
-          fma_lane_step<lane, S>(x, b + size_t(lane) * kPanel, b_stride, acc);
+          fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
         });
       }
     }
-    for (; k < k1; ++k, b += kPanel) {
+    const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
       V w[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b + size_t(j) * b_stride);
-      if constexpr (Arch::prefetch_rows != 0) {
-        HEED_UNROLL for (int j = 0; j < (W == int(kPanel) ? N : 1); ++j)
-          __builtin_prefetch(b + size_t(j) * b_stride + Arch::prefetch_rows * kPanel);
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
+      if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
+        HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
       }
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const auto x = S::set(a[i][k]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
+        const auto x = S::set(a[i][term]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) {
+          if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
+          else acc[i][j] = S::fma(x, w[j], acc[i][j]);
+        }
       }
+    };
+    const auto advance = [&](int terms) HEED_LAMBDA {
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
+      k += terms;
+    };
+    for (; k <= -kSteps; advance(kSteps)) {
+      HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
+        if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+        step(k + u, u * int(kPanel));
+      }
+      if (kSlabs) ahead += kSteps / 2 * kPanel;
     }
+    if (kSteps > 1)
+      for (; k != 0; advance(1)) step(k, 0);
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
@@ -75,7 +103,7 @@ struct Project {
   }
 
   // The compiled size for a run-time number of rows and registers.
-  template <int N = NV, int M = MR>
+  template <int N = NV, int M = most_rows(NV)>
   static HEED_INLINE void chain_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
     if constexpr (N > 1 && M == most_rows(N)) {  // registers first: with fewer rows they are chosen
       if (n < uint32_t(N)) return chain_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
@@ -90,9 +118,6 @@ struct Project {
     for (size_t k = 0; k < depth; k += kReduceBlock)
       chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
   }
-
-  // Single registers are few where sizes are: their rows go one by one.
-  static constexpr int most_rows(int registers) { return few_tile_sizes(W) && registers == 1 ? 1 : MR; }
 
   // The next `want` rows that count, from feature `column` of c on; *row moves past them.
   static HEED_INLINE void gather(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t* row, uint32_t want) {
@@ -125,6 +150,23 @@ struct Project {
     return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
 
+  // n panels, chain by chain: the slab of one passes all rows.
+  static HEED_NOINLINE void slabs(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t rows, uint32_t n) {
+    const uint32_t most = uint32_t(most_rows(int(n)));
+    for (size_t k = 0; k < g.depth; k += kReduceBlock) {
+      const size_t end = g.depth - k < kReduceBlock ? g.depth : k + kReduceBlock;
+      const float* next = end < g.depth ? t.b + end * kPanel : t.b + n * t.b_stride;
+      uint32_t half = 0;  // of a panel of the next slab: what a tile fetches
+      for (uint32_t row = 0, left = rows; left != 0; ++half) {
+        const uint32_t m = tile_size(left, most, false);
+        gather(g, t, column, &row, m);
+        t.ahead = half < 2 * n ? next + half / 2 * t.b_stride + half % 2 * (kReduceBlock / 2 * kPanel) : t.b + k * kPanel;
+        chain_of(t, k, end, m, n);
+        left -= m;
+      }
+    }
+  }
+
   // n registers of W features each, from `feature` on, all rows.
   static HEED_NOINLINE void columns(const ProjectArgs& g, size_t feature, uint32_t rows, uint32_t n) {
     Tile t;
@@ -132,9 +174,15 @@ struct Project {
     t.b_stride = panel_stride(g.depth);
     t.bias = g.bias ? g.bias + feature : nullptr;
     const bool whole = is_whole(g, feature, n);
+    const ptrdiff_t column = ptrdiff_t(feature) - ptrdiff_t(g.first);
+    if constexpr (kSlabs) {
+      if (whole) return slabs(g, t, column, rows, n);
+      t.ahead = t.b;
+    }
+    const uint32_t most = uint32_t(most_rows(int(n)));
     for (uint32_t row = 0, left = rows; left != 0;) {
-      const uint32_t m = tile_size(left, uint32_t(most_rows(int(n))), few_tile_sizes(W));
-      gather(g, t, ptrdiff_t(feature) - ptrdiff_t(g.first), &row, m);
+      const uint32_t m = tile_size(left, most, few_tile_sizes(W));
+      gather(g, t, column, &row, m);
       if (whole) tile(t, g.depth, m, n);
       else edge_tile(g, t, feature, m, n);
       left -= m;
@@ -143,7 +191,7 @@ struct Project {
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return tile_size(end - v, NV, few_tile_sizes(W));
+    if (W == int(kPanel)) return panels_of_tile(end - v, NV);
     const uint32_t left = NV - v % uint32_t(NV);
     return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }

@@ -9,7 +9,7 @@ template <class Arch>
 struct Scores {
   using S = simd_of<Arch>;
   using V = typename S::V;
-  static constexpr int W = S::W, MR = Arch::attend_rows;
+  static constexpr int W = S::W, MR = Arch::attend_rows, kSteps = Arch::steps;
 
   // The end of a score tile without unrolling: the sums wait where they go.
   template <int M, int N>
@@ -25,11 +25,24 @@ struct Scores {
     }
   }
 
+  // Long sequences do not stay in the second cache. For each feature a tile fetches a line of what follows
+  // it, in all kAhead rows: by turns of the values that go with its keys, and of the keys of the next
+  // block. Nothing new where rows do not follow each other.
+  static constexpr int kAhead = HEED_ALIGNMENT / sizeof(float);
+  static constexpr bool kFetches = Arch::prefetch_rows != 0;
+  static HEED_INLINE const float* ahead_of(const AttendArgs& g, const KeyBlock& b, uint32_t i) {
+    const uint32_t next = b.begin + i / kAhead * kAhead + kKeyBlock;
+    const bool values = i % kAhead < kAhead / 2;
+    if (values && g.v_stride == ptrdiff_t(g.value_dim)) return g.v + ptrdiff_t(b.begin + i) * g.v_stride;
+    if (!values && g.k_stride == ptrdiff_t(g.head_dim) && next < g.positions) return g.k + ptrdiff_t(next) * g.k_stride;
+    return g.qt;
+  }
+
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
-  template <int M, int N>
+  template <int M, int N, class... Ahead>  // const float*, if the arch fetches
   static HEED_INLINE_IF_FAST void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
-                                             float* s, V* max) {
+                                             float* s, V* max, Ahead... ahead) {
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -42,14 +55,23 @@ struct Scores {
         for_constants<W>([&](auto lane) HEED_LAMBDA { fma_lane_step<lane, S>(x, qt + lane * N * W, W, acc); });
       }
     }
-    for (; d < g.head_dim; ++d, qt += N * W) {
+    const auto step = [&](size_t feature, const float* at) HEED_LAMBDA {
       V q[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(qt + j * W);
+      HEED_UNROLL for (int j = 0; j < N; ++j) q[j] = S::load(at + j * W);
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const auto x = S::set(k[i][d]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, q[j], acc[i][j]);
+        const auto x = S::set(k[i][feature]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) S::fma_into(acc[i][j], q[j], x);
       }
+    };
+    for (const size_t whole = g.head_dim / kSteps * kSteps; d < whole; d += kSteps, qt += kSteps * N * W) {
+      HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
+        (__builtin_prefetch(ahead + u * kAhead, 0, 2), ...);
+        step(d + size_t(u), qt + u * N * W);
+      }
+      ((ahead += kSteps * kAhead), ...);
     }
+    if (kSteps > 1)
+      for (; d < g.head_dim; ++d, qt += N * W) step(d, qt);
     if constexpr (kForSize) return rolled_scores<M, N>(acc, bias, s, max);
     if (bias)
       HEED_UNROLL for (int i = 0; i < M; ++i)
@@ -71,7 +93,7 @@ struct Scores {
   static HEED_NOINLINE void odd_tile(const AttendArgs& g, const KeyBlock& b, uint32_t i, V* max) {
     const float* k[M];
     float bias[M];
-    for (uint32_t r = 0; r < uint32_t(M); ++r) {
+    HEED_UNROLL_IF_FAST for (uint32_t r = 0; r < uint32_t(M); ++r) {
       uint32_t position = b.begin + (i + r < b.keys ? i + r : b.keys - 1);
       if (!is_visible(g, position)) position = b.any;
       k[r] = g.k + ptrdiff_t(position) * g.k_stride;
@@ -88,7 +110,8 @@ struct Scores {
     const float* bias = bias_from(g, b.begin);
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      tile<MR, N>(g, k, bias, s, max);
+      if constexpr (kFetches) tile<MR, N>(g, k, bias, s, max, ahead_of(g, b, i));
+      else tile<MR, N>(g, k, bias, s, max);
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }

@@ -52,25 +52,30 @@ namespace detail {
 // A register type's own operations, where xsimd will not do.
 #if defined(__AVX512F__)
 static HEED_INLINE __m512 fma_register(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
+static HEED_INLINE void fma_into(__m512& acc, __m512 a, __m512 b) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+}
 static HEED_INLINE __m512 max_register(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
 static HEED_INLINE __m512 min_register(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }
 static HEED_INLINE __m512 div_register(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
 // Lanes of `zero` where a byte is 0, of `other` elsewhere; as many bytes as lanes are read.
 static HEED_INLINE __m512 choose_by_bytes(const uint8_t* bytes, __m512 zero, __m512 other) {
-  const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  const __m512i b = _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(bytes))));
   return _mm512_mask_blend_ps(_mm512_test_epi32_mask(b, b), zero, other);
 }
-static HEED_INLINE __m512 shift_to_exponent(__m512 a) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
-}
+static HEED_INLINE __m512 from_nearest(__m512 a) { return _mm512_reduce_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static HEED_INLINE __m512 scale(__m512 a, __m512 n) { return _mm512_scalef_ps(a, n); }
 #endif
 #if defined(__AVX2__)
 static HEED_INLINE __m256 fma_register(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+static HEED_INLINE void fma_into(__m256& acc, __m256 a, __m256 b) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+}
 static HEED_INLINE __m256 max_register(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 static HEED_INLINE __m256 min_register(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
 static HEED_INLINE __m256 div_register(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static HEED_INLINE __m256 choose_by_bytes(const uint8_t* bytes, __m256 zero, __m256 other) {
-  const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+  const __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(static_cast<const void*>(bytes))));
   return _mm256_blendv_ps(other, zero, _mm256_castsi256_ps(_mm256_cmpeq_epi32(b, _mm256_setzero_si256())));
 }
 static HEED_INLINE __m256 shift_to_exponent(__m256 a) {
@@ -140,6 +145,15 @@ struct Simd {
   static HEED_INLINE V mul(V a, V b) { return a * b; }
   static HEED_INLINE V div(V a, V b) { return V(detail::div_register(a.data, b.data)); }
   static HEED_INLINE V fma(V a, V b, V c) { return V(detail::fma_register(a.data, b.data, c.data)); }
+  // acc = fma(a, b, acc) for the sums of a tile, which stay in the registers where they are: by an
+  // intrinsic, GCC moves them to and fro where a loop is unrolled, and spills some.
+  static HEED_INLINE void fma_into(V& acc, V a, V b) {
+#if defined(__FMA__)
+    detail::fma_into(acc.data, a.data, b.data);
+#else
+    acc = fma(a, b, acc);
+#endif
+  }
   // b where either is NaN on x86, NaN on Arm: use max(constant, x) and min(constant, x) to keep a NaN.
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
   static HEED_INLINE V min(V a, V b) { return V(detail::min_register(a.data, b.data)); }
@@ -148,7 +162,13 @@ struct Simd {
   static HEED_INLINE V choose_by_bytes(const uint8_t* bytes, V zero, V other) {
     return V(detail::choose_by_bytes(bytes, zero.data, other.data));
   }
-  // The low 9 bits of a become sign and exponent.
+  // Either a less the integer nearest to it (0 for infinities), and a * 2^n for an integer n; or where
+  // an arch has no such instructions, a whose low 9 bits become sign and exponent.
+  static constexpr bool kScales = W == 16;
+#if defined(__AVX512F__)
+  static HEED_INLINE V from_nearest(V a) { return V(detail::from_nearest(a.data)); }
+  static HEED_INLINE V scale(V a, V n) { return V(detail::scale(a.data, n.data)); }
+#endif
   static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
   static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
 
@@ -174,6 +194,7 @@ struct ScalarSimd {
   static constexpr int W = 1;
   static constexpr bool kFused = true;
   static constexpr bool kLanes = false;
+  static constexpr bool kScales = false;
   static HEED_INLINE V load(const float* p) { return *p; }
   static HEED_INLINE void store(float* p, V v) { *p = v; }
   static HEED_INLINE V set(float x) { return x; }
@@ -182,6 +203,7 @@ struct ScalarSimd {
   static HEED_INLINE V mul(V a, V b) { return a * b; }
   static HEED_INLINE V div(V a, V b) { return a / b; }
   static HEED_INLINE V fma(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
+  static HEED_INLINE void fma_into(V& acc, V a, V b) { acc = fma(a, b, acc); }
   static HEED_INLINE V max(V a, V b) { return a > b ? a : b; }
   static HEED_INLINE V min(V a, V b) { return a < b ? a : b; }
   static HEED_INLINE V if_less(V a, V b, V yes, V no) { return a < b ? yes : no; }

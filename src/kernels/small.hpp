@@ -116,7 +116,7 @@ struct Small {
     float *qt, *ot, *scores;
   };
 
-  static HEED_INLINE V scores(const Head h) {
+  static HEED_INLINE V scores(const Head& h) {
     V max = S::set(kLowest);
     const float* k = h.k;
     float* s = h.scores;
@@ -156,7 +156,7 @@ struct Small {
   }
 
   template <int N>
-  static HEED_INLINE void values(const Head h, size_t d, V inverse) {
+  static HEED_INLINE void values(const Head& h, size_t d, V inverse) {
     V acc[N];
     HEED_UNROLL for (int i = 0; i < N; ++i) acc[i] = S::set(0.0f);
     const float *v = h.v + d, *p = h.scores;
@@ -167,7 +167,7 @@ struct Small {
     HEED_UNROLL for (int i = 0; i < N; ++i) S::store(h.ot + (d + size_t(i)) * W, S::mul(acc[i], inverse));
   }
 
-  static HEED_INLINE V attend(const Head h) {
+  static HEED_NOINLINE V attend(const Head& h) {
     const V max = scores(h), inverse = inverse_sum<S>(weigh(h.scores, h.keys, max), h.fully_masked);
     size_t d = 0;
     for (; d + M <= h.dim; d += M) values<M>(h, d, inverse);
@@ -218,7 +218,7 @@ struct Small {
     float* const q = g.q + ptrdiff_t(row) * g.stride;
     load_queries(q, g.stride, rows, g.embed_dim, g.scale, g.qt);
     Head h = {g.k, g.v, g.stride, g.keys, g.head_dim, g.fully_masked, g.qt, g.ot, g.scores};
-    float* const mean = g.scores + round_up(g.keys, M) * W;
+    float* const mean = g.scores + size_t(round_up(g.keys, M)) * W;
     for (uint32_t head = 0; head < g.num_heads; ++head) {
       const V inverse = attend(h);
       if (g.weights) {

@@ -15,7 +15,7 @@ struct Values {
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
                                        bool first, uint32_t d) {
-    const bool careful = Careful && (kWithMasks || kWithCausal) && (!kForSize || b.careful);
+    constexpr bool careful = Careful && (kWithMasks || kWithCausal);
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -57,13 +57,30 @@ struct Values {
     if constexpr (M > 1) tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
   }
 
-  // In a size build careful tiles have one row, and do the rest of the others too.
+  // One feature, register by register: in a size build what is careful, and the rest of the others.
+  static HEED_NOINLINE void feature(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first, uint32_t d,
+                                    uint32_t registers) {
+    const bool careful = (kWithMasks || kWithCausal) && b.careful;
+    for (uint32_t j = 0; j < registers; ++j) {
+      V acc = S::set(0.0f);
+      const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
+      const float* s = g.scores + j * W;
+      for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += registers * W) {
+        if (careful && !is_visible(g, b.begin + k)) continue;
+        const V p = S::load(s), y = S::fma(S::set(*v), p, acc);
+        acc = careful ? S::if_equal(p, S::set(0.0f), acc, y) : y;
+      }
+      float* at = g.ot + (d * registers + j) * W;
+      S::store(at, first ? acc : S::fma(S::load(at), alpha[j], acc));
+    }
+  }
+
   template <int N>
   static HEED_INLINE void few_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
     uint32_t d = 0;
     if constexpr (MR > 1 && N > 1)
       for (; !b.careful && d + MR <= g.value_dim; d += MR) tile<MR, N, false>(g, b, alpha, first, d);
-    for (; d < g.value_dim; ++d) tile<1, N, true>(g, b, alpha, first, d);
+    for (; d < g.value_dim; ++d) feature(g, b, alpha, first, d, N);
   }
 };
 

@@ -6,8 +6,8 @@ Which mutants there are depends on the text of a line alone, by hashing, so that
 they are. What does not compile and what compiles to the same code does not count. A mutant is killed by a test that
 fails, by a program of the tests that does not compile (a static_assert is a test), or by a time limit. Those that
 survive must be in survivors.txt, with a reason; at least 95 of 100 of the whole must be killed.
-Left out: core/cpu.cpp, for this machine is one CPU only (the tests arch_on_... play others), what is written once per
-kind of registers, of which the build has one, and what holds no code.
+Left out: core/cpu.cpp, for this machine is one CPU only (the tests arch_on_... play others), and .inc files: tables, and
+what is written once per kind of registers, of which the build has one.
 """
 import argparse
 import concurrent.futures
@@ -25,8 +25,7 @@ from mutations import mutations
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDERS = ["src/", "src/core/", "src/kernels/", "src/io/"]
 ALSO = ["include/heed/layout.hpp", "include/heed/rules.hpp"]
-EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp", "src/kernels/simd_mve.inc",
-          "src/kernels/simd_transpose.inc"]
+EXCEPT = ["src/core/cpu.cpp", "src/core/cpu.hpp", "src/core/features.hpp"]
 # Of one file at most: kernels, and more so the layout, take long to compile.
 MOST, MOST_OF_KERNELS, MOST_OF_LAYOUT = 24, 10, 5
 FAST = "[errors],[choice],[verify],[exp2],[layout],[self_test],[archs],[numbers],[accuracy],[golden]"
@@ -60,7 +59,7 @@ def all_mutants():
     found = {}
     for path in known_files():
         folder = os.path.dirname(path) + "/"
-        if (folder in FOLDERS and path.endswith(("pp", ".inc")) or path in ALSO) and path not in EXCEPT:
+        if (folder in FOLDERS and path.endswith("pp") or path in ALSO) and path not in EXCEPT:
             with open(os.path.join(ROOT, path)) as file:
                 lines = file.read().split("\n")
             found[path] = sorted((Mutant(path, *m) for m in mutations(lines)), key=lambda m: m.rank)

@@ -3,6 +3,7 @@
 #include "tools/explain.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <iterator>
@@ -20,7 +21,7 @@ using io::text;
 
 std::string counted(uint64_t n, const std::string& noun) { return text(n, " ", noun, n == 1 ? "" : "s"); }
 
-std::string percent(double part, double whole) { return text(uint64_t(100 * part / whole + 0.5), "%"); }
+std::string percent(double part, double whole) { return text(std::llround(100 * part / whole), "%"); }
 
 // 1234567 as 1.23 million, and so on.
 std::string rounded(double n) {

@@ -48,6 +48,7 @@ void unpack(const UnpackOptions& o) {
   const Packed packed = load_packed(o.input);
   const std::vector<NamedTensor> tensors = unpack(packed, o.input);
   std::vector<io::TensorView> views;
+  views.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors)
     views.push_back(io::view_f32(o.prefix + tensor.name, tensor.shape, tensor.values));
   check(io::write_safetensors(o.output, views, {}));

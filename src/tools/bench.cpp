@@ -144,7 +144,7 @@ double flops(const BenchOptions& o) {
   double pairs = l * s;
   if (o.causal) {
     pairs = 0.0;
-    for (double i = 0; i < l; ++i) pairs += std::max(0.0, s - l + i + 1.0);
+    for (uint32_t i = 0; i < o.query; ++i) pairs += std::max(0.0, s - l + i + 1.0);
   }
   return o.batch * (4.0 * e * e * (l + s) + 4.0 * pairs * e);
 }

@@ -27,7 +27,7 @@ namespace heed {
 inline constexpr uint32_t kPanel = 16;        // outputs of a weight panel: the widest register
 inline constexpr uint32_t kQueryBlock = 48;   // a multiple of every arch's query group
 inline constexpr uint32_t kKeyBlock = 128;    // keys between two corrections of the softmax
-inline constexpr uint32_t kReduceBlock = 256; // length of one chain of fma in a projection
+inline constexpr uint32_t kReduceBlock = 48;  // terms of one chain of fma in a projection: longer ones round more
 
 constexpr uint32_t round_up(uint32_t n, uint32_t to) { return (n + to - 1) / to * to; }
 constexpr uint64_t align_up(uint64_t bytes) { return (bytes + HEED_ALIGNMENT - 1) / HEED_ALIGNMENT * HEED_ALIGNMENT; }

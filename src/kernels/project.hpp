@@ -6,7 +6,7 @@
 // first cache, before any goes on to the next. Weights of a large module come from beyond the
 // second cache, and the first rows would wait for them (6 % at minilm): tiles of many rows fetch
 // the next slab, a line every other term; tiles of few rows fetch what they soon read themselves.
-// The sum runs in index order, one chain of fma per 256 terms, so that an element of c does
+// The sum runs in index order, one chain of fma per 48 terms, so that an element of c does
 // not depend on the arch, the tile, or which other rows and features are computed with it.
 #pragma once
 #include "core/choice.hpp"
@@ -21,6 +21,7 @@ struct Project {
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
   static constexpr bool kSlabs = Arch::project_slabs;
+  static constexpr size_t kSlabDepth = 4 * kReduceBlock;  // of 4 panels 48 KiB
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
@@ -43,80 +44,82 @@ struct Project {
   template <int M, int N>
   static constexpr bool fetches_ahead() { return kSlabs && 2 * M >= most_rows(N); }
 
-  // Terms [k0, k1) of M rows x N registers; the first chain starts from the bias, later
-  // ones are added to c.
+  // Terms [k0, k1) of M rows x N registers, chain by chain; k0 is where a chain begins. The first
+  // starts from the bias, later ones are added to c.
   template <int M, int N>
-  static HEED_NOINLINE void chain(const Tile& t, size_t k0, size_t k1) {
-    V acc[M][N];
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const V start = k0 == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
-      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
-    }
+  static HEED_NOINLINE void chains(const Tile& t, size_t k0, size_t k1) {
     constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
-    const float *a[M], *b[P], *ahead = kSlabs ? t.ahead : nullptr;
-    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + k1;
-    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + k0 * kPanel;
-    ptrdiff_t k = ptrdiff_t(k0) - ptrdiff_t(k1);  // counted to 0: an end would take one more register
-    if constexpr (S::kLanes) {
-      for (; k <= -W; b[0] += W * kPanel, k += W) {
-        V x[M];
-        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
-        for_constants<W>([&](auto lane) HEED_LAMBDA {
-          fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
-        });
+    const float* ahead = kSlabs ? t.ahead : nullptr;
+    for (size_t begin = k0, end; begin < k1; begin = end) {
+      end = k1 - begin < kReduceBlock ? k1 : begin + kReduceBlock;
+      V acc[M][N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) {
+        const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
+        HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
       }
-    }
-    const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
-      V w[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
-      if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
-        HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
-      }
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const auto x = S::set(a[i][term]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) {
-          if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
-          else acc[i][j] = S::fma(x, w[j], acc[i][j]);
+      const float *a[M], *b[P];
+      HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + end;
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + begin * kPanel;
+      ptrdiff_t k = ptrdiff_t(begin) - ptrdiff_t(end);  // counted to 0: an end would take one more register
+      if constexpr (S::kLanes) {
+        for (; k <= -W; b[0] += W * kPanel, k += W) {
+          V x[M];
+          HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
+          for_constants<W>([&](auto lane) HEED_LAMBDA {
+            fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
+          });
         }
       }
-    };
-    const auto advance = [&](int terms) HEED_LAMBDA {
-      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
-      k += terms;
-    };
-    for (; k <= -kSteps; advance(kSteps)) {
-      HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
-        if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
-        step(k + u, u * int(kPanel));
+      const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
+        V w[N];
+        HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
+        if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
+          HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
+        }
+        HEED_UNROLL for (int i = 0; i < M; ++i) {
+          const auto x = S::set(a[i][term]);
+          HEED_UNROLL for (int j = 0; j < N; ++j) {
+            if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
+            else acc[i][j] = S::fma(x, w[j], acc[i][j]);
+          }
+        }
+      };
+      const auto advance = [&](int terms) HEED_LAMBDA {
+        HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
+        k += terms;
+      };
+      for (; k <= -kSteps; advance(kSteps)) {
+        HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
+          if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+          step(k + u, u * int(kPanel));
+        }
+        if (kSlabs) ahead += kSteps / 2 * kPanel;
       }
-      if (kSlabs) ahead += kSteps / 2 * kPanel;
-    }
-    if (kSteps > 1)
-      for (; k != 0; advance(1)) step(k, 0);
-    const Sums<V, M, N> sum(acc);
-    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
-      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
-        float* c = t.c[i] + j * W;
-        S::store(c, k0 == 0 ? sum.of[i][j] : S::add(S::load(c), sum.of[i][j]));
+      if (kSteps > 1)
+        for (; k != 0; advance(1)) step(k, 0);
+      const Sums<V, M, N> sum(acc);
+      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+        float* const c = t.c[i];
+        HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j)
+          S::store(c + j * W, begin == 0 ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
       }
     }
   }
 
   // The compiled size for a run-time number of rows and registers.
   template <int N = NV, int M = most_rows(NV)>
-  static HEED_INLINE void chain_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
+  static HEED_INLINE void chains_of(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
     if constexpr (N > 1 && M == most_rows(N)) {  // registers first: with fewer rows they are chosen
-      if (n < uint32_t(N)) return chain_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
+      if (n < uint32_t(N)) return chains_of<smaller_tile<W>(N), most_rows(smaller_tile<W>(N))>(t, k0, k1, rows, n);
     }
     if constexpr (M > 1) {
-      if (rows < uint32_t(M)) return chain_of<N, smaller_tile<W>(M)>(t, k0, k1, rows, n);
+      if (rows < uint32_t(M)) return chains_of<N, smaller_tile<W>(M)>(t, k0, k1, rows, n);
     }
-    chain<M, N>(t, k0, k1);
+    chains<M, N>(t, k0, k1);
   }
 
-  static HEED_NOINLINE void tile(const Tile& t, size_t depth, uint32_t rows, uint32_t n) {
-    for (size_t k = 0; k < depth; k += kReduceBlock)
-      chain_of(t, k, depth - k < kReduceBlock ? depth : k + kReduceBlock, rows, n);
+  static HEED_NOINLINE void tile(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
+    chains_of(t, k0, k1, rows, n);
   }
 
   // The next `want` rows that count, from feature `column` of c on; *row moves past them.
@@ -137,7 +140,7 @@ struct Project {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    tile(t, g.depth, rows, n);
+    tile(t, 0, g.depth, rows, n);
     const size_t begin = feature < g.first ? g.first - feature : 0;
     const size_t end = feature + n * W > g.last ? g.last - feature : n * size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
@@ -150,18 +153,18 @@ struct Project {
     return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
 
-  // n panels, chain by chain: the slab of one passes all rows.
+  // n panels, slab by slab: all rows pass one before the next.
   static HEED_NOINLINE void slabs(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t rows, uint32_t n) {
     const uint32_t most = uint32_t(most_rows(int(n)));
-    for (size_t k = 0; k < g.depth; k += kReduceBlock) {
-      const size_t end = g.depth - k < kReduceBlock ? g.depth : k + kReduceBlock;
+    for (size_t k = 0; k < g.depth; k += kSlabDepth) {
+      const size_t end = g.depth - k < kSlabDepth ? g.depth : k + kSlabDepth;
       const float* next = end < g.depth ? t.b + end * kPanel : t.b + n * t.b_stride;
       uint32_t half = 0;  // of a panel of the next slab: what a tile fetches
       for (uint32_t row = 0, left = rows; left != 0; ++half) {
         const uint32_t m = tile_size(left, most, false);
         gather(g, t, column, &row, m);
-        t.ahead = half < 2 * n ? next + half / 2 * t.b_stride + half % 2 * (kReduceBlock / 2 * kPanel) : t.b + k * kPanel;
-        chain_of(t, k, end, m, n);
+        t.ahead = half < 2 * n ? next + half / 2 * t.b_stride + half % 2 * (kSlabDepth / 2 * kPanel) : t.b + k * kPanel;
+        tile(t, k, end, m, n);
         left -= m;
       }
     }
@@ -183,7 +186,7 @@ struct Project {
     for (uint32_t row = 0, left = rows; left != 0;) {
       const uint32_t m = tile_size(left, most, few_tile_sizes(W));
       gather(g, t, column, &row, m);
-      if (whole) tile(t, g.depth, m, n);
+      if (whole) tile(t, 0, g.depth, m, n);
       else edge_tile(g, t, feature, m, n);
       left -= m;
     }

@@ -20,7 +20,7 @@ struct Project {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
-  static constexpr bool kSlabs = Arch::project_slabs;
+  static constexpr bool kSlabs = Arch::project_slabs && !kForSize;
   static constexpr size_t kSlabDepth = 4 * kReduceBlock;  // of 4 panels 48 KiB
 
   // A tile's registers lie in one panel, or are one panel each.

@@ -38,7 +38,7 @@ struct Project {
 
   // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
   static constexpr int most_rows(int registers) {
-    if (few_tile_sizes(W)) return registers == 1 ? 1 : MR;
+    if (few_tile_sizes(W) && registers == 1) return 1;
     return registers * MR < Arch::project_sums ? MR : Arch::project_sums / registers;
   }
   template <int M, int N>
@@ -86,9 +86,8 @@ struct Project {
       };
       const auto advance = [&](int terms) HEED_LAMBDA {
         HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
-        k += terms;
       };
-      for (; k <= -kSteps; advance(kSteps)) {
+      for (; k <= -kSteps; k += kSteps, advance(kSteps)) {
         HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
           if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
           step(k + u, u * int(kPanel));
@@ -96,7 +95,7 @@ struct Project {
         if (kSlabs) ahead += kSteps / 2 * kPanel;
       }
       if (kSteps > 1)
-        for (; k != 0; advance(1)) step(k, 0);
+        for (; k != 0; ++k, advance(1)) step(k, 0);
       const Sums<V, M, N> sum(acc);
       HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
         float* const c = t.c[i];
@@ -194,7 +193,7 @@ struct Project {
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return panels_of_tile(end - v, NV);
+    if (W == int(kPanel)) return few_tile_sizes(W) ? tile_size(end - v, NV, true) : panels_of_tile(end - v, NV);
     const uint32_t left = NV - v % uint32_t(NV);
     return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }

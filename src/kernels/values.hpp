@@ -11,6 +11,7 @@ struct Values {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::attend_rows;
+  static constexpr ptrdiff_t kAhead = 8;  // a column of values crosses more lines than the first cache keeps
 
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
@@ -25,6 +26,7 @@ struct Values {
       if (careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
+      if constexpr (Arch::prefetch_rows != 0) __builtin_prefetch(v + kAhead * g.v_stride);
       if constexpr (S::kLanes && M == W && !Careful) {
         const V x = S::load(v);
         for_constants<M>([&](auto i) HEED_LAMBDA {

@@ -24,16 +24,21 @@ struct Project {
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
-  static constexpr size_t panel_stride(size_t depth) { return W == int(kPanel) ? depth * kPanel : size_t(W); }
+  static constexpr size_t panel_stride(size_t depth) {
+    return W == int(kPanel) ? depth * kPanel : kTermStride ? kPanel : size_t(W);
+  }
 
   struct Tile {
     const float* a[MR];
     float* c[MR];       // where the first register's features go
     const float* b;     // its weights; those of the next are b_stride further
-    size_t b_stride;
+    size_t b_stride;    // with kTermStride: those of the next term
     const float* bias;  // nullptr: 0
     const float* ahead; // with slabs: what to fetch while this tile computes
   };
+
+  // Built for size, tiles of scores are tiles of this kernel (scores.hpp), whose weights are no panels.
+  static constexpr bool kTermStride = kForSize && W == 1;
 
   // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
   static constexpr int most_rows(int registers) {
@@ -55,7 +60,8 @@ struct Project {
     constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
     const float *a[M], *b[P], *ahead = kSlabs ? t.ahead : nullptr;
     HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + k1;
-    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + k0 * kPanel;
+    const size_t term_stride = kTermStride ? t.b_stride : kPanel;
+    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + k0 * term_stride;
     ptrdiff_t k = ptrdiff_t(k0) - ptrdiff_t(k1);  // counted to 0: an end would take one more register
     if constexpr (S::kLanes) {
       for (; k <= -W; b[0] += W * kPanel, k += W) {
@@ -81,7 +87,7 @@ struct Project {
       }
     };
     const auto advance = [&](int terms) HEED_LAMBDA {
-      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * ptrdiff_t(term_stride);
       k += terms;
     };
     for (; k <= -kSteps; advance(kSteps)) {

@@ -20,7 +20,7 @@ struct Project {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
-  static constexpr bool kSlabs = Arch::project_slabs;
+  static constexpr bool kSlabs = Arch::project_slabs && !kForSize;
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
@@ -197,7 +197,7 @@ struct Project {
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return panels_of_tile(end - v, NV);
+    if (W == int(kPanel)) return panels_of_tile(end - v, NV, few_tile_sizes(W));
     const uint32_t left = NV - v % uint32_t(NV);
     return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }

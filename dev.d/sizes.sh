@@ -8,7 +8,7 @@ sizes() {
   need "${cross_packages[@]}"
   need arm-none-eabi-g++:gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev
   size_tests minimal "HEED_MINIMAL" . -DHEED_MINIMAL=ON
-  size_tests small "native, built for size" "bits|golden|guard|hidden|errors|reference" -DCMAKE_BUILD_TYPE=MinSizeRel
+  size_tests small "native, built for size" "bits|choice|golden|guard|hidden|errors|reference|self_test" -DCMAKE_BUILD_TYPE=MinSizeRel
   # shellcheck disable=SC2154  # of parts.sh
   CMAKE_BUILD_PARALLEL_LEVEL=$jobs tests/footprint.sh build/sizes
 }

@@ -68,9 +68,14 @@ struct Values {
       const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
       const float* s = g.scores + j * W;
       for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += registers * W) {
-        if (careful && !is_visible(g, b.begin + k)) continue;
-        const V p = S::load(s), y = S::fma(S::set(*v), p, acc);
-        acc = careful ? S::if_equal(p, S::set(0.0f), acc, y) : y;
+        const V p = S::load(s);
+        if constexpr (W == 1) {
+          if (careful && p == 0.0f) continue;  // as it is where a position is invisible
+        } else if (careful && !is_visible(g, b.begin + k)) {
+          continue;
+        }
+        const V y = S::fma(S::set(*v), p, acc);
+        acc = careful && W != 1 ? S::if_equal(p, S::set(0.0f), acc, y) : y;
       }
       float* at = g.ot + (d * registers + j) * W;
       S::store(at, first ? acc : S::fma(S::load(at), alpha[j], acc));

@@ -39,20 +39,16 @@ struct Scores {
   }
 
   // Long sequences do not stay in the second cache. For each feature a tile fetches a line of what follows
-  // it, in all kAhead rows: by turns of the values that go with its keys, and of the keys of the next block.
-  // The last block fetches what the next queries are read from and written to. Nothing new where rows do not
-  // follow each other.
+  // it, in all kAhead rows: by turns of the values that go with its keys, and of the keys of the next
+  // block. Nothing new where rows do not follow each other.
   static constexpr int kAhead = HEED_ALIGNMENT / sizeof(float);
   static constexpr bool kFetches = Arch::prefetch_rows != 0;
   static HEED_INLINE const float* ahead_of(const AttendArgs& g, const KeyBlock& b, uint32_t i) {
-    const auto rows = [&](const float* of, uint32_t from, ptrdiff_t stride, uint32_t features) HEED_LAMBDA {
-      return stride == ptrdiff_t(features) ? of + ptrdiff_t(from) * stride : g.qt;
-    };
-    const uint32_t row = i / kAhead * kAhead, next = b.begin + kKeyBlock;
-    if (i % kAhead < kAhead / 2) return rows(g.v, b.begin + i, g.v_stride, g.value_dim);
-    if (next < g.positions) return rows(g.k, next + row, g.k_stride, g.head_dim);
-    if (row < kQueryBlock) return rows(g.q, g.rows + row, g.q_stride, g.head_dim);
-    return rows(g.out, g.rows + row - kQueryBlock, g.out_stride, g.value_dim);
+    const uint32_t next = b.begin + i / kAhead * kAhead + kKeyBlock;
+    const bool values = i % kAhead < kAhead / 2;
+    if (values && g.v_stride == ptrdiff_t(g.value_dim)) return g.v + ptrdiff_t(b.begin + i) * g.v_stride;
+    if (!values && g.k_stride == ptrdiff_t(g.head_dim) && next < g.positions) return g.k + ptrdiff_t(next) * g.k_stride;
+    return g.qt;
   }
 
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # sizes.sh - ./dev sizes: what the core takes on a board, what a build that leaves everything out still
-# does, and the code of size builds under the desk's tests, whose guard pages no board has. Read by ../dev.
+# does, and the code of size builds under the desk's tests, of fewer sizes, whose guard pages no board has.
+# Read by ../dev.
 
 sizes() {
   need_native
@@ -18,5 +19,5 @@ size_tests() {  # NAME TITLE TESTS CMAKE_OPTION...
   mkdir -p "$dir"
   step "$dir/configure.log" "$2: configure" -- cmake -S . -B "$dir" -DHEED_BUILD_TOOLS=OFF -DHEED_BUILD_IO=OFF "${@:4}"
   step "$dir/build.log" "$2: build" -- cmake --build "$dir" -j "$jobs"
-  step "$dir/test.log" "$2: test" -- ctest --test-dir "$dir" -R "$3" --output-on-failure --no-tests=error
+  step "$dir/test.log" "$2: test" -- env HEED_TEST_QUICK=1 ctest --test-dir "$dir" -R "$3" --output-on-failure --no-tests=error
 }

@@ -13,8 +13,9 @@ using namespace heed_test;
 namespace {
 
 // A bit each, in the order of their sentences, test_project and so on.
-static_assert(heed::kWrongProject == 1 && heed::kWrongAttend == 2 && heed::kWrongAttendFew == 4 && heed::kWrongMasks == 8 &&
-              heed::kWrongCausal == 16 && heed::kWrongWeights == 32 && heed::kWrongSmall == 64);
+static_assert(heed::kWrongProject == 1 && heed::kWrongAttend == 2 && heed::kWrongAttendFew == 4 &&
+              heed::kWrongMasks == 8 && heed::kWrongCausal == 16 && heed::kWrongWeights == 32 &&
+              heed::kWrongSmall == 64);
 
 struct Room {
   alignas(HEED_ALIGNMENT) unsigned char bytes[HEED_SELF_TEST_BYTES];

@@ -7,8 +7,10 @@ gate_exp2_every() { long_test exp2_every; }
 gate_torch_error() { long_test torch_error; }
 
 long_test() {
-  "$gates_dir/native/tests/heed_tests" "[.$1]" >"$gates_dir/long.txt" || { cat "$gates_dir/long.txt"; grep -E '^(exp2|largest)' "$gates_dir/long.txt"; return 1; }
-  grep -E '^(exp2 of every|largest error)' "$gates_dir/long.txt"
+  local result=0 log=$gates_dir/$1.txt
+  "$gates_dir/native/tests/heed_tests" "[.$1]" >"$log" || { cat "$log"; result=1; }
+  grep -E '^(exp2 of every float of|largest error)' "$log" || return 1
+  return $result
 }
 
 # call_objects COMPILER DIR: the helpers of the tests, to be linked with any build of the library.

@@ -99,6 +99,28 @@ TEST_CASE("slices, threads and their order do not change a bit", "[bits]") {
   }
 }
 
+TEST_CASE("the caller's parallel_for does the slices of both operations", "[bits]") {
+  Random random(19);
+  Problem p;
+  p.H = p.Hkv = 2, p.D = p.Dv = 5, p.E = p.kdim = p.vdim = 10, p.L = p.S = 40;
+  for (const bool sdpa : {false, true}) {
+    p.sdpa = sdpa;
+    fill_random(p, random);
+    for (const uint32_t slices : {1u, 2u}) {
+      uint32_t tasks = 0;
+      Options o;
+      o.slices = slices;
+      o.context = &tasks;
+      o.parallel_for = [](void* done, uint32_t count, heed_task task, void* argument) {
+        for (uint32_t i = 0; i < count; ++i) task(argument, i), ++*static_cast<uint32_t*>(done);
+      };
+      solve(p, o);
+      CAPTURE(sdpa, slices);
+      CHECK(tasks == (slices == 1 ? 0 : sdpa ? 2 : 6));  // a module's steps: keys and values, queries, output
+    }
+  }
+}
+
 TEST_CASE("heads split among slices and tokens split among slices give the same bits", "[bits]") {
   // 6 heads: 2, 3 and 6 slices take heads, 4 and 5 take tokens; so do averaged weights.
   Random random(13);

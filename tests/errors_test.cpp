@@ -255,6 +255,21 @@ TEST_CASE("attention weights that were asked for but have no data are refused", 
   }
 }
 
+TEST_CASE("the two elements of a row must lie side by side; one element may lie anywhere", "[errors]") {
+  for (const uint32_t kdim : {2u, 1u}) {
+    Problem p = mha();
+    p.kdim = kdim;
+    Random random(55);
+    fill_random(p, random);
+    Runner r(p, {});
+    REQUIRE(r.prepare() == HEED_OK);
+    r.call.key.stride[2] = 3;
+    CAPTURE(kdim);
+    if (kdim == 1) CHECK(r.run() == HEED_OK);
+    else check_refused(r, HEED_ERROR_STRIDE, {"key", "side by side", "3", "came"});
+  }
+}
+
 TEST_CASE("the longest sentences fit", "[errors]") {
   Runner r(sdpa(), {});
   REQUIRE(r.prepare() == HEED_OK);

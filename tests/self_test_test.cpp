@@ -12,6 +12,11 @@ using namespace heed_test;
 
 namespace {
 
+// A bit each, in the order of their sentences, test_project and so on.
+static_assert(heed::kWrongProject == 1 && heed::kWrongAttend == 2 && heed::kWrongAttendFew == 4 &&
+              heed::kWrongMasks == 8 && heed::kWrongCausal == 16 && heed::kWrongWeights == 32 &&
+              heed::kWrongSmall == 64);
+
 struct Room {
   alignas(HEED_ALIGNMENT) unsigned char bytes[HEED_SELF_TEST_BYTES];
 };
@@ -145,6 +150,28 @@ TEST_CASE("plans of one configuration are the same bytes, whatever the stack hel
   leave_on_stack(0xaa);
   REQUIRE(heed_plan_init(&config, second, sizeof second, &plan, nullptr) == HEED_OK);
   CHECK(std::memcmp(first, second, sizeof(heed_plan)) == 0);
+}
+
+TEST_CASE("calls give the same answers, whatever the stack held", "[self_test]") {
+  for (const bool sdpa : {false, true}) {
+    Problem p;
+    p.sdpa = sdpa;
+    p.L = p.S = 20, p.H = p.Hkv = 2, p.D = p.Dv = 4, p.E = p.kdim = p.vdim = 8;
+    p.mask = {false, {p.L, p.S}, std::vector<float>(size_t(p.L) * p.S, sdpa ? 0.0f : 1.0f)};
+    std::fill_n(p.mask.values.begin(), p.S, sdpa ? 1.0f : 0.0f);  // all but one query see nothing
+    Random random(93);
+    fill_random(p, random);
+    Runner r(p, {});
+    REQUIRE(r.prepare() == HEED_OK);
+    leave_on_stack(0);
+    heed_status status = r.run();
+    REQUIRE(status == HEED_OK);
+    const std::vector<float> want = r.output();
+    leave_on_stack(0xff);  // NaN, and no address
+    status = r.run();      // outside of REQUIRE, which uses the stack itself
+    REQUIRE(status == HEED_OK);
+    CHECK(same_bits(want, r.output()));
+  }
 }
 
 TEST_CASE("every flipped bit of a plan is found", "[self_test]") {

@@ -24,6 +24,12 @@ TEST_CASE("CRC-32C has the check value of RFC 3720", "[verify]") {
   CHECK(heed::crc32c(zeros, 32) == 0x8a9136aau);
 }
 
+TEST_CASE("packed weights begin with heed and their version", "[verify]") {
+  Runner r(small(false), {});
+  REQUIRE(r.prepare() == HEED_OK);
+  CHECK(std::memcmp(r.packed->data(), "heed\1\0\0", 8) == 0);
+}
+
 TEST_CASE("packed weights are found sound, on any arch and in any place", "[verify]") {
   for (const bool bias_kv : {false, true})
     for (const std::string& arch : usable_archs()) {

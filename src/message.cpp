@@ -109,7 +109,6 @@ constexpr uint32_t kMostWaits = 2 * longest(All()) + deepest();  // a sentence a
 
 struct Writer {
   char *at, *last;  // *last stays 0
-  va_list words;
   uint32_t waits = 0;  // in reverse, digrams not yet taken apart
   unsigned char waiting[kMostWaits];
 
@@ -159,19 +158,21 @@ struct Writer {
     while (*end) ++end;
     while (end != first) waiting[waits++] = *--end;
   }
-  void write() {
+  // Writes up to the next word and gives its kind; 0: that was all.
+  unsigned char next_word() {
     while (waits) {
       const unsigned char c = waiting[--waits];
       if (c >= kFirst) {
         waiting[waits++] = kDigrams[c - kFirst][1];
         waiting[waits++] = kDigrams[c - kFirst][0];
       } else if (c < kCharacters) {
-        word(c, va_arg(words, uintptr_t));
+        return c;
       } else {
         put(char(c - kCharacters + ' '));
       }
     }
     *at = 0;
+    return 0;
   }
 };
 
@@ -184,12 +185,14 @@ heed_status refuse_words(heed_error* error, uint32_t status_and_sentence, ...) {
   Writer out;
   out.at = error->message;
   out.last = error->message + HEED_MESSAGE_BYTES - 1;
-  va_start(out.words, status_and_sentence);
   out.wait(status_and_sentence >> 8);
   if (status == HEED_ERROR_WEIGHTS && status_and_sentence >> 8 <= uint32_t(Sentence::last_rule))
     out.wait(uint32_t(Sentence::damaged_rule));
-  out.write();
-  va_end(out.words);
+  va_list words;
+  va_start(words, status_and_sentence);
+  while (const unsigned char kind = out.next_word())
+    out.word(kind, va_arg(words, uintptr_t));  // NOLINT(clang-analyzer-valist.Uninitialized): started above
+  va_end(words);
   return status;
 }
 

@@ -34,9 +34,11 @@ enum class Sentence : uint32_t {
   count
 };
 
+constexpr const char* text_if(bool with, const char* text) { return with ? text : ""; }
+
 constexpr const char* text_of(Sentence s) {
   constexpr const char* kOwn[] = {
-#define HEED_SENTENCE(name, with, text) (with) ? text : "",
+#define HEED_SENTENCE(name, with, text) text_if(with, text),
 #include "core/sentences.inc"
 #undef HEED_SENTENCE
   };

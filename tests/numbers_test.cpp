@@ -164,6 +164,18 @@ TEST_CASE("errors are at most 1e-6 of the largest answer, up to E and S of 1024"
   std::printf("largest error / max|out| %.3g (%s)\n", worst.ratio, worst.where.c_str());
 }
 
+// Those of heads that no panel is whole with, and too many or too wide for one group (layout.hpp).
+TEST_CASE("so they are where a group's features begin within a register", "[accuracy]") {
+  Yardstick y;
+  y.S = 7, y.problems = 1;
+  for (const auto& size : {std::pair<uint32_t, uint32_t>{17, 16}, {17, 33}, {136, 2}, {132, 3}, {131, 2}}) {
+    y.H = size.second, y.E = y.H * size.first;
+    const double error = error_of(y);
+    CAPTURE(size_of(y), error);
+    CHECK(error <= 1e-6);
+  }
+}
+
 // A minute: a gate of its own (./dev gates).
 TEST_CASE("errors are at most twice PyTorch's, up to E and S of 1024", "[.torch_error]") {
   Worst<std::string> worst;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2016
 # gates.sh - ./dev gates [NAME...]: every promise of docs/trust.md is put to the test, one after the
-# other; a line for each with its figure, and, of all of them, the table of docs/trust.md. What a
+# other; a line for each with its figure, which is also its row of the table in docs/trust.md. What a
 # gate does is in gates_bits.sh and gates_code.sh; the rest are groups of ctest. Read by ../dev.
 
 gates_dir=build/gates
@@ -36,7 +36,7 @@ gates() {
   step "$gates_dir/build.log" "gates: build" -- cmake --build "$gates_dir/native" -j "$jobs" \
     --target heed_tests heed_io_tests heed_packed_tests
   for name in "${@:-${all[@]}}"; do gate "$name"; done
-  if (($# == 0)); then write_gates_table; fi
+  write_gates_table
   printf '%d gates, %d failed\n' "${#gate_rows[@]}" "$gates_failed"
   ((gates_failed == 0))
 }
@@ -69,12 +69,15 @@ ctest_gate() {
     grep -E 'hash|largest|worst|failed in turn|^ok' | tail -n "$lines" | paste -sd ';' | grep . || sed -n 's/^[0-9]*: \(All tests passed.*\)/\1/p' "$log"
 }
 
-# Between the markers of docs/trust.md.
+# Between the markers of docs/trust.md: each gate's last run.
 write_gates_table() {
+  local name
   {
     sed '/<!-- gates -->/q' docs/trust.md
     printf '| gate | result | figure |\n|---|---|---|\n'
-    printf '%s\n' "${gate_rows[@]}"
+    for name in "${ctest_gates[@]}" "${own_gates[@]}"; do
+      printf '%s\n' "${gate_rows[@]}" | grep "^| $name |" || grep "^| $name |" docs/trust.md || true
+    done
     sed -n '/<!-- end of gates -->/,$p' docs/trust.md
   } >"$gates_dir/trust.md"
   cp "$gates_dir/trust.md" docs/trust.md

@@ -90,7 +90,8 @@ void sealed(FuzzedDataProvider& in) {
   c.max_query = 1;
   const Exact blob(heed_weights_bytes(&c));
   const heed::Geometry g = heed::geometry(c);
-  heed::WeightsHeader h = heed::weights_header(g, heed::weights_layout(g));
+  heed::WeightsHeader h{};
+  heed::write_header(g, heed::weights_layout(g).bytes, h);
   const uint32_t word = in.ConsumeIntegralInRange<uint32_t>(0, 15);
   const uint32_t flip =
       in.ConsumeBool() || word == offsetof(heed::WeightsHeader, crc) / 4 ? 0 : in.ConsumeIntegral<uint32_t>();

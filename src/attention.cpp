@@ -48,21 +48,12 @@ struct Group {
   uint32_t features() const { return (last - first) * head_dim; }
 };
 
-HEED_APART void store_slot(float* to, const float* learned, uint32_t features) {
-  for (uint32_t i = 0; i < features; ++i) to[i] = learned ? learned[i] : 0.0f;
-}
-
-// bias_k and bias_v, then zeros, as far as there are such.
-__attribute__((noinline)) void store_slots(const Entry& e, const Group& group, float* k, float* v) {
-  const WeightsLayout& layout = e.job.plan->weights;
-  const float *bias_k = e.packed(layout.bias_k) + group.first_feature(),
-              *bias_v = e.packed(layout.bias_v) + group.first_feature();
-  if (!e.g.add_bias_kv) bias_k = bias_v = nullptr;
-  for (uint32_t slot = 0; slot < e.slots; ++slot, k += e.w.k_stride, v += e.w.v_stride) {
-    store_slot(k, bias_k, group.features());
-    store_slot(v, bias_v, group.features());
-    bias_k = bias_v = nullptr;
-  }
+// Of keys or values: the learned ones, then zeros, as far as there are such.
+__attribute__((noinline)) void store_slots(const Entry& e, const Group& group, float* to, uint32_t stride,
+                                           size_t learned) {
+  const float* from = e.g.add_bias_kv ? e.packed(learned) + group.first_feature() : nullptr;
+  for (uint32_t slot = 0; slot < e.slots; ++slot, to += stride, from = nullptr)
+    for (uint32_t i = 0; i < group.features(); ++i) to[i] = from ? from[i] : 0.0f;
 }
 
 // From all features of an input to [first, last) of a matrix's.
@@ -83,7 +74,10 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
   const WeightsLayout& layout = e.job.plan->weights;
   unsigned char* const slice = e.slice(i);
   float *const k = floats(slice, e.w.k), *const v = floats(slice, e.w.v);
-  if (kWithBiasKv && first == 0) store_slots(e, group, k, v);
+  if (kWithBiasKv && first == 0) {
+    store_slots(e, group, k, e.w.k_stride, layout.bias_k);
+    store_slots(e, group, v, e.w.v_stride, layout.bias_v);
+  }
   const uint32_t f = group.first_feature(), end = f + group.features();
   ProjectArgs both[2] = {projection(e, layout.k, layout.k_bias, e.g.kdim, f, end),
                          projection(e, layout.v, layout.v_bias, e.g.vdim, f, end)};
@@ -106,7 +100,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
 
 // ---- queries -----------------------------------------------------------------------------
 
-void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
+HEED_APART void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
   for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
     const uint32_t end = e.positions - b < kKeyBlock ? e.positions : b + kKeyBlock;
     uint32_t bad = 0;
@@ -152,10 +146,6 @@ AttendArgs head_args(const Entry& e, const Group& group, uint32_t head, uint32_t
   a.causal = e.job.causal;
   a.mask = e.job.mask;
   a.fully_masked = e.job.fully_masked;
-  a.weights_stride = kWithWeightsOutput && e.job.need_weights ? e.job.attn_weights.row : 0;
-  a.weight_columns = e.slots + e.job.keys;
-  a.weights_add = e.job.average && head != 0;
-  a.weights_scale = e.job.average && head + 1 == e.g.num_heads ? 1.0f / float(e.g.num_heads) : 1.0f;
   a.qt = floats(own, e.w.qt);
   a.ot = floats(own, e.w.ot);
   a.scores = floats(own, e.w.scores);
@@ -190,11 +180,13 @@ void project_queries(const Entry& e, const Group& group, uint32_t i, uint32_t ro
   e.job.plan->kernels->project(p);
 }
 
-// A block of queries, from `row` on, of one head: projected (MHA), or where they lie (SDPA).
+// A block of queries, from `row` on, of one head: projected (MHA), or where they lie (SDPA). The
+// first of a slice finds out about the head's values.
 void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i, uint32_t kv, uint32_t row,
-                  uint32_t rows) {
+                  uint32_t rows, bool first) {
   const Job& job = e.job;
   AttendArgs a = head_args(e, group, head, i, kv);
+  if (a.finite && first) find_finite(e, a.v, a.v_stride, const_cast<uint8_t*>(a.finite));  // in our own workspace
   a.rows = rows;
   if (e.projects()) {
     a.q = floats(e.slice(i), e.w.q) + (head - group.first) * e.g.head_dim;
@@ -210,25 +202,25 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
   }
   a.limit = int32_t(e.slots + row) + job.causal_offset + 1;
   if (kWithMasks && job.mask.data) a.mask.data = mask_row(job, e.n, head, row);
-  if (kWithWeightsOutput && job.need_weights) a.weights = job.attn_weights.at(e.n, job.average ? 0 : head, row);
+  if (kWithWeightsOutput && job.need_weights) {
+    a.weights = job.attn_weights.at(e.n, head, row);  // of the average, all heads have the same
+    a.weights_stride = job.attn_weights.row;
+    a.weight_columns = e.slots + job.keys;
+    a.weights_add = job.average && head != 0;
+    a.weights_scale = job.average && head + 1 == e.g.num_heads ? 1.0f / float(e.g.num_heads) : 1.0f;
+  }
   job.plan->kernels->attend(a);
 }
 
 // Queries [first, last) of a group.
 void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
   if (first >= last) return;
-  if (e.may_hide_values) {
-    for (uint32_t h = group.first; h < group.last; ++h) {
-      const AttendArgs a = head_args(e, group, h, i, kv);
-      find_finite(e, a.v, a.v_stride, const_cast<uint8_t*>(a.finite));  // in our own workspace
-    }
-  }
   for (uint32_t row = first; row < last; row += kQueryBlock) {
     const uint32_t rows = last - row < kQueryBlock ? last - row : kQueryBlock, next = row + rows;
     if (e.projects()) project_queries(e, group, i, row, rows);
     else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
                                  last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);
-    for (uint32_t h = group.first; h < group.last; ++h) attend_block(e, group, h, i, kv, row, rows);
+    for (uint32_t h = group.first; h < group.last; ++h) attend_block(e, group, h, i, kv, row, rows, row == first);
   }
 }
 

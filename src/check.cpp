@@ -81,20 +81,17 @@ HEED_APART heed_status check_attn_mask(const Request& in, heed_status wrong) {
   const heed_tensor& m = *in.attn_mask;
   const bool stacked = in.projects() && m.rank == 3;  // batch entries and heads on one axis
   const uint32_t heads = in.geometry().num_heads;
-  uint32_t want[5] = {4, in.batch(), stacked ? in.batch() * heads : heads, in.queries(), in.keys()};
-  uint32_t* const sizes = want + 4 - m.rank;  // behind it, those of as many axes as the mask has
+  const Shape all = {4, {in.batch(), stacked ? in.batch() * heads : heads, in.queries(), in.keys()}};
+  const Shape want = all.last(m.rank);
   bool fits = true;
-  for (uint32_t i = 0; i < m.rank; ++i) fits &= m.shape[i] == sizes[i + 1] || (!in.projects() && m.shape[i] == 1);
+  for (uint32_t i = 0; i < m.rank; ++i) fits &= m.shape[i] == want.size[i] || (!in.projects() && m.shape[i] == 1);
   if (fits) return HEED_OK;
-  if (!in.projects())
-    return refuse<Sentence::mask_broadcasts>(in.error, HEED_ERROR_ATTN_MASK_3D, reinterpret_cast<const Shape*>(want),
-                                             &m);
-  sizes[0] = m.rank;
+  if (!in.projects()) return refuse<Sentence::mask_broadcasts>(in.error, HEED_ERROR_ATTN_MASK_3D, &all, &m);
   const Sentence leading = m.rank == 4   ? Sentence::axes_nh
                            : m.rank == 2 ? Sentence::nothing
                            : in.batched  ? Sentence::axis_n_times_h
                                          : Sentence::axis_heads;
-  return refuse<Sentence::mask_shape>(in.error, wrong, m.rank, leading, reinterpret_cast<const Shape*>(sizes), &m);
+  return refuse<Sentence::mask_shape>(in.error, wrong, m.rank, leading, &want, &m);
 }
 
 // A three-dimensional mask of an unbatched call is looked at before all else.
@@ -212,12 +209,6 @@ HEED_APART heed_status check_data(Request& in) {
 heed_status check_plan(const heed_plan* plan, bool projects, heed_error* error) {
   if (is_plan(plan) && plan->geometry.projects() == projects) return HEED_OK;
   return refuse<Sentence::plan_of>(error, HEED_ERROR_PLAN, projects ? Sentence::nothing : Sentence::sdpa_of_plan);
-}
-
-heed_status check_workspace(const heed_plan& plan, const void* workspace, size_t bytes, heed_error* error) {
-  const heed_status status = check_alignment(Sentence::name_workspace, workspace, error);
-  if (status != HEED_OK) return status;
-  return check_room(Sentence::workspace_room, plan.workspace.bytes, bytes, error);
 }
 
 namespace {

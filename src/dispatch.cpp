@@ -20,24 +20,25 @@ namespace {
 struct Entry {
   const KernelTable* table;
   const char* needs;
-  bool usable, by_name_only;
+  bool by_name_only;
 };
 
-constexpr uint32_t kArchs = 0
-#define HEED_ARCH_ENTRY(name, runs, needs, by_name_only) +1
+constexpr Entry kArchs[] = {
+#define HEED_ARCH_ENTRY(name, runs, needs, by_name_only) {&table_##name, needs, by_name_only},
 #include "../arch/list.inc"
 #undef HEED_ARCH_ENTRY
-    ;
-static_assert(kArchs > 0, "build at least one arch: HEED_ARCHS");
+};
+constexpr uint32_t kCount = sizeof kArchs / sizeof kArchs[0];  // build at least one arch: HEED_ARCHS
 
-struct Archs {
-  Entry list[kArchs];
+struct Usable {
+  bool arch[kCount];
+  bool operator()(const Entry& e) const { return arch[&e - kArchs]; }
 };
 
-Archs archs() {
+Usable usable_archs() {
   [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
   return {{
-#define HEED_ARCH_ENTRY(name, runs, needs, by_name_only) {&table_##name, needs, runs, by_name_only},
+#define HEED_ARCH_ENTRY(name, runs, needs, by_name_only) runs,
 #include "../arch/list.inc"
 #undef HEED_ARCH_ENTRY
   }};
@@ -52,10 +53,10 @@ bool same(const char* a, const char* b) {
 struct Names {
   char text[96];
 
-  Names(const Archs& all, bool usable_only) {
+  Names(const Usable& usable, bool usable_only) {
     char *at = text, *last = text + sizeof text - 1;
-    for (const Entry& e : all.list) {
-      if (!kWithMessages || (usable_only && !e.usable)) continue;
+    for (const Entry& e : kArchs) {
+      if (!kWithMessages || (usable_only && !usable(e))) continue;
       for (const char* s = at == text ? "" : ", "; *s && at < last; ++s) *at++ = *s;
       for (const char* s = e.table->name; *s && at < last; ++s) *at++ = *s;
     }
@@ -75,16 +76,16 @@ const char* environment_name() {
 }  // namespace
 
 const KernelTable* find_table(const char* name, heed_error* error) {
-  const Archs all = archs();
+  const Usable usable = usable_archs();
   if (!name) name = environment_name();
-  for (const Entry& e : all.list) {
-    if (name ? !same(name, e.table->name) : e.by_name_only || !e.usable) continue;
-    if (e.usable) return e.table;
-    const Names list(all, true);
+  for (const Entry& e : kArchs) {
+    if (name ? !same(name, e.table->name) : e.by_name_only || !usable(e)) continue;
+    if (usable(e)) return e.table;
+    const Names list(usable, true);
     refuse<Sentence::isa_not_here>(error, HEED_ERROR_ISA, name, e.needs, &list.text[0]);
     return nullptr;
   }
-  const Names list(all, false);
+  const Names list(usable, false);
   if (name) refuse<Sentence::unknown_isa>(error, HEED_ERROR_ISA, name, &list.text[0]);
   // GCOVR_EXCL_START: any CPU runs scalar, which only HEED_ARCHS leaves out
   else refuse<Sentence::no_arch>(error, HEED_ERROR_ISA, &list.text[0]);
@@ -94,12 +95,11 @@ const KernelTable* find_table(const char* name, heed_error* error) {
 
 }  // namespace heed
 
-uint32_t heed_isa_count(void) { return heed::kArchs; }
+uint32_t heed_isa_count(void) { return heed::kCount; }
 
 bool heed_isa_get(uint32_t index, heed_isa_info* info) {
-  if (!info || index >= heed::kArchs) return false;
-  const heed::Archs all = heed::archs();
-  const heed::Entry& e = all.list[index];
-  *info = {e.table->name, e.table->simd, e.needs, e.table->lanes, e.usable, e.by_name_only};
+  if (!info || index >= heed::kCount) return false;
+  const heed::Entry& e = heed::kArchs[index];
+  *info = {e.table->name, e.table->simd, e.needs, e.table->lanes, heed::usable_archs()(e), e.by_name_only};
   return true;
 }

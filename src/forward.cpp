@@ -6,7 +6,10 @@ namespace heed {
 namespace {
 
 // The stride of an axis of one element says nothing, and may be anything: numpy has had PTRDIFF_MAX there.
-HEED_APART ptrdiff_t step(const heed_tensor& t, uint32_t axis) { return t.shape[axis] > 1 ? t.stride[axis] : 0; }
+// Axes are counted from the last one, too, and may come before the first: nothing is stepped over there.
+HEED_APART ptrdiff_t step(const heed_tensor& t, uint32_t axis) {
+  return axis < HEED_MAX_RANK && t.shape[axis] > 1 ? t.stride[axis] : 0;
+}
 
 HEED_APART void fill_rows(const Request& in, const heed_tensor& t, Rows& to) {
   to = {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0, in.projects() ? 0 : step(t, in.head_axis),
@@ -18,38 +21,36 @@ MaskView mask_view(const heed_tensor& t, bool hides) { return {t.data, 0, 0, t.d
 void fill_padding(const Request& in, Job& job) {
   const heed_tensor& p = *in.key_padding_mask;
   job.padding = mask_view(p, true);
-  job.padding.row_stride = in.batched ? step(p, 0) : 0;
-  job.padding.key_stride = step(p, in.batched);
+  job.padding.row_stride = step(p, p.rank - 2);
+  job.padding.key_stride = step(p, p.rank - 1);
 }
 
 void fill_mask(const Request& in, Job& job) {
   const heed_tensor& m = *in.attn_mask;
   job.mask = mask_view(m, in.projects());  // SDPA: true takes part, false hides
-  ptrdiff_t stride[4];                     // of (N, H, L, S); 0 where it has no such axis or broadcasts
-  for (uint32_t axis = 0; axis < 4; ++axis) stride[axis] = axis + m.rank < 4 ? 0 : step(m, axis + m.rank - 4);
-  job.mask_batch = stride[0];
-  job.mask_head = stride[1];
-  if (in.projects() && m.rank == 3) job.mask_batch = stride[1] * ptrdiff_t(in.geometry().num_heads);
-  job.mask.row_stride = stride[2];
-  job.mask.key_stride = stride[3];
+  job.mask_head = step(m, m.rank - 3);     // of (N, H, L, S); 0 where it has no such axis or broadcasts
+  job.mask_batch =
+      in.projects() && m.rank == 3 ? job.mask_head * ptrdiff_t(in.geometry().num_heads) : step(m, m.rank - 4);
+  job.mask.row_stride = step(m, m.rank - 2);
+  job.mask.key_stride = step(m, m.rank - 1);
 }
 
 void fill_weights_output(const Request& in, Job& job) {
   const heed_tensor& w = *in.attn_weights;
-  job.attn_weights = {static_cast<float*>(w.data), in.batched ? step(w, 0) : 0, in.average ? 0 : step(w, w.rank - 3),
-                      step(w, w.rank - 2)};
+  const uint32_t head = w.rank - 3;  // where there is one
+  job.attn_weights = {static_cast<float*>(w.data), step(w, in.average ? head : head - 1),
+                      in.average ? 0 : step(w, head), step(w, w.rank - 2)};
 }
 
-int32_t offset_of(const Request& in, int64_t offset) {
+int32_t offset_of(const Request& in) {
+  const int64_t offset = in.causal_offset;
   if (in.causal == HEED_CAUSAL_BOTTOM_RIGHT) return int32_t(in.keys()) - int32_t(in.queries());
   if (in.causal != HEED_CAUSAL_OFFSET) return 0;
   constexpr int32_t kMost = 2 * int32_t(kMaxLength);  // beyond any length, and sums with positions fit
   return offset > kMost ? kMost : offset < -kMost ? -kMost : int32_t(offset);
 }
 
-}  // namespace
-
-void fill(const Request& in, int64_t causal_offset, Job& job) {
+void fill(const Request& in, Job& job) {
   job.plan = &in.plan;
   job.batch = in.batch();
   job.queries = in.queries();
@@ -67,27 +68,41 @@ void fill(const Request& in, int64_t causal_offset, Job& job) {
   job.average = job.need_weights && in.average;
   if (job.need_weights) fill_weights_output(in, job);
   job.causal = in.causal != HEED_CAUSAL_NONE;
-  job.causal_offset = kWithCausal ? offset_of(in, causal_offset) : 0;
+  job.causal_offset = kWithCausal ? offset_of(in) : 0;
   job.scale = in.plan.scale;
   job.fully_masked = 0.0f;
   // Without any key PyTorch gives 0, not NaN: there is no softmax to divide by nothing.
   if (in.fully_masked == HEED_FULLY_MASKED_NAN && in.positions() != 0) job.fully_masked = __builtin_nanf("");
 }
 
+heed_status check_workspace(const heed_plan& plan, const void* workspace, size_t bytes, heed_error* error) {
+  const heed_status status = check_alignment(Sentence::name_workspace, workspace, error);
+  if (status != HEED_OK) return status;
+  return check_room(Sentence::workspace_room, plan.workspace.bytes, bytes, error);
+}
+
+}  // namespace
+
+heed_status accept(Request& in, void* workspace, size_t bytes, Job& job) {
+  heed_status status = check_workspace(in.plan, workspace, bytes, in.error);
+  if (status == HEED_OK) status = check(in);
+  if (status != HEED_OK) return status;
+  fill(in, job);
+  job.workspace = static_cast<unsigned char*>(workspace);
+  return status;
+}
+
 namespace {
 
 // Apart, so that the request's stack is free again when the job runs.
-__attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed_call& call, const void* workspace,
+__attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed_call& call, void* workspace,
                                                size_t bytes, heed_error* error, Job& job) {
   Request in(plan, call, error);
   if (call.key_padding_mask.data) in.key_padding_mask = &call.key_padding_mask;
   if (!call.key.data && call.key.rank == 0) in.inputs[1] = in.inputs[0];
   if (!call.value.data && call.value.rank == 0) in.inputs[2] = in.inputs[1];
   in.average = call.average_attn_weights;
-  heed_status status = check_workspace(plan, workspace, bytes, error);
-  if (status == HEED_OK) status = check(in);
-  if (status == HEED_OK) fill(in, call.causal_offset, job);
-  return status;
+  return accept(in, workspace, bytes, job);
 }
 
 }  // namespace
@@ -109,7 +124,6 @@ heed_status heed_forward(const heed_plan* plan, const void* weights, const heed_
   status = make_job(*plan, *call, workspace, bytes, error, job);
   if (status != HEED_OK) return status;
   job.weights = static_cast<const unsigned char*>(weights);
-  job.workspace = static_cast<unsigned char*>(workspace);
   job.parallel_for = call->parallel_for;
   job.parallel_context = call->parallel_context;
   run(job);

@@ -20,15 +20,14 @@ struct Job {
   const heed_plan* plan;         // no defaults: clearing a Job costs a tiny call 10 ns
   const unsigned char* weights;  // packed; none for SDPA
   unsigned char* workspace;
+  bool causal, need_weights, average;
   uint32_t batch, queries, keys;
   Rows query, key, value, output;
   Rows attn_weights;  // set with need_weights
   MaskView padding;   // row_stride: from one batch entry to the next
   MaskView mask;
   ptrdiff_t mask_batch, mask_head;
-  bool causal;
-  int32_t causal_offset;  // query i sees keys 0 .. i + offset
-  bool need_weights, average;
+  int32_t causal_offset;  // with causal, query i sees keys 0 .. i + offset
   float scale, fully_masked;
   heed_parallel_for parallel_for;
   void* parallel_context;
@@ -45,12 +44,13 @@ struct Sizes {
 struct Request {
   const heed_plan& plan;
   heed_error* error;
+  bool need_weights, average;
+  bool batched = false;          // this and what follows the options is read from the tensors
   const heed_tensor* inputs[3];  // query, key, value
   const heed_tensor *output, *attn_weights;
   const heed_tensor *key_padding_mask, *attn_mask;  // nullptr: none
   int causal, fully_masked;
-  bool need_weights, average;
-  bool batched = false;                             // the rest is read from the tensors
+  int64_t causal_offset;
   uint32_t batch_axis = 0, head_axis = 0, length_axis = 0;
   Sizes sizes[3];  // of the inputs
 
@@ -58,6 +58,8 @@ struct Request {
   Request(const heed_plan& p, const Call& c, heed_error* e)
       : plan(p),
         error(e),
+        need_weights(c.need_weights),
+        average(false),
         inputs{&c.query, &c.key, &c.value},
         output(&c.output),
         attn_weights(&c.attn_weights),
@@ -65,8 +67,7 @@ struct Request {
         attn_mask(c.attn_mask.data ? &c.attn_mask : nullptr),
         causal(int(c.causal)),
         fully_masked(int(c.fully_masked)),
-        need_weights(c.need_weights),
-        average(false) {}
+        causal_offset(c.causal_offset) {}
   const Geometry& geometry() const { return plan.geometry; }
   uint32_t batch() const { return sizes[0].batch; }
   uint32_t queries() const { return sizes[0].length; }
@@ -77,12 +78,10 @@ struct Request {
 
 // PyTorch's checks in PyTorch's order, and the limits of the plan; reads axes and lengths.
 heed_status check(Request& in);
+// Checks the workspace and the request, and makes the job of it, but for weights and threads.
+heed_status accept(Request& in, void* workspace, size_t bytes, Job& job);
 // Rows of float32, as all tensors but masks have.
 heed_status check_rows(Sentence name, const heed_tensor& t, heed_error* error);
 heed_status check_plan(const heed_plan* plan, bool projects, heed_error* error);
-heed_status check_workspace(const heed_plan& plan, const void* workspace, size_t bytes, heed_error* error);
-
-// The job of a checked request, but for weights, workspace, scale and threads.
-void fill(const Request& in, int64_t causal_offset, Job& job);
 
 }  // namespace heed

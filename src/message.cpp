@@ -1,7 +1,7 @@
 // message.cpp - the sentences of refusals: packed by the compiler, written out when one is needed.
 //
-// Digrams: a byte from 128 on stands for two others, each of which may be such a byte again. Which
-// pairs are worth it says digrams.inc.
+// A byte is the place of a word, a character, or a digram: two others, each of which may be one
+// again. Which pairs are worth it says digrams.inc.
 #include "core/message.hpp"
 
 #include <stdarg.h>
@@ -11,12 +11,29 @@
 namespace heed {
 namespace {
 
-constexpr uint32_t kFirst = 128, kSentences = uint32_t(Sentence::count);
+// 0 ends a sentence; then come the letters behind a %, the characters from space to z, and digrams.
+constexpr char kLetters[] = {'n', 's', 'S', 't', 'u', 'd'};
+constexpr uint32_t kCharacters = sizeof kLetters + 1, kFirst = kCharacters + 'z' - ' ' + 1;
+constexpr uint32_t kSentences = uint32_t(Sentence::count);
 constexpr unsigned char kDigrams[][2] = {
 #include "core/digrams.inc"
 };
 constexpr uint32_t kDigramCount = sizeof kDigrams / sizeof kDigrams[0];
 static_assert(kDigramCount <= 256 - kFirst, "a byte each");
+
+constexpr unsigned char word_of(char letter) {
+  uint32_t i = 0;
+  while (kLetters[i] != letter) ++i;  // what is not there does not compile
+  return static_cast<unsigned char>(i + 1);
+}
+constexpr unsigned char kName = word_of('n'), kText = word_of('s'), kShape = word_of('S'), kTensor = word_of('t'),
+                        kSigned = word_of('d');  // the rest: numbers
+
+constexpr bool is_spelled(const char* text) {
+  for (; *text; ++text)
+    if (*text < ' ' || *text > 'z') return false;
+  return true;
+}
 
 struct Packed {
   uint32_t size = 0;
@@ -26,7 +43,8 @@ struct Packed {
 // Digram by digram, in the order in which they were found.
 constexpr Packed pack(const char* text) {
   Packed p;
-  for (; *text; ++text) p.bytes[p.size++] = static_cast<unsigned char>(*text);
+  for (; *text; ++text)
+    p.bytes[p.size++] = *text == '%' ? word_of(*++text) : static_cast<unsigned char>(*text - ' ' + int(kCharacters));
   for (uint32_t d = 0; d < kDigramCount; ++d) {
     uint32_t to = 0;
     for (uint32_t from = 0; from < p.size; ++from, ++to) {
@@ -48,6 +66,12 @@ constexpr uint32_t packed_bytes(std::integer_sequence<uint32_t, I...>) {
   return (kPacked<I>.size + ...) + kSentences;
 }
 using All = std::make_integer_sequence<uint32_t, kSentences>;
+
+template <uint32_t... I>
+constexpr bool are_spelled(std::integer_sequence<uint32_t, I...>) {
+  return (is_spelled(text_of(Sentence(I))) && ...);
+}
+static_assert(are_spelled(All()), "no byte for other characters");
 
 struct Book {  // all sentences, each ended by 0
   unsigned char bytes[packed_bytes(All())] = {};
@@ -85,8 +109,6 @@ constexpr uint32_t kMostWaits = 2 * longest(All()) + deepest();  // a sentence a
 
 struct Writer {
   char *at, *last;  // *last stays 0
-  va_list words;
-  bool word_comes = false;
   uint32_t waits = 0;  // in reverse, digrams not yet taken apart
   unsigned char waiting[kMostWaits];
 
@@ -108,19 +130,19 @@ struct Writer {
     }
     put(')');
   }
-  void word(char letter, uintptr_t w) {
-    if (letter == 'n') {
+  void word(unsigned char kind, uintptr_t w) {
+    if (kind == kName) {
       wait(uint32_t(w));
-    } else if (letter == 's') {
+    } else if (kind == kText) {
       for (const char* s = reinterpret_cast<const char*>(w); *s;) put(*s++);
-    } else if (letter == 'S') {
+    } else if (kind == kShape) {
       const Shape* s = reinterpret_cast<const Shape*>(w);
       shape(s->rank, s->size);
-    } else if (letter == 't') {
+    } else if (kind == kTensor) {
       const heed_tensor* t = reinterpret_cast<const heed_tensor*>(w);
       shape(t->rank, t->shape);
     } else {
-      if (letter == 'd' && intptr_t(w) < 0) {
+      if (kind == kSigned && intptr_t(w) < 0) {
         put('-');
         w = 0 - w;
       }
@@ -136,22 +158,21 @@ struct Writer {
     while (*end) ++end;
     while (end != first) waiting[waits++] = *--end;
   }
-  void write() {
+  // Writes up to the next word and gives its kind; 0: that was all.
+  unsigned char next_word() {
     while (waits) {
       const unsigned char c = waiting[--waits];
       if (c >= kFirst) {
         waiting[waits++] = kDigrams[c - kFirst][1];
         waiting[waits++] = kDigrams[c - kFirst][0];
-      } else if (word_comes) {
-        word_comes = false;
-        word(char(c), va_arg(words, uintptr_t));
-      } else if (c == '%') {
-        word_comes = true;
+      } else if (c < kCharacters) {
+        return c;
       } else {
-        put(char(c));
+        put(char(c - kCharacters + ' '));
       }
     }
     *at = 0;
+    return 0;
   }
 };
 
@@ -164,12 +185,14 @@ heed_status refuse_words(heed_error* error, uint32_t status_and_sentence, ...) {
   Writer out;
   out.at = error->message;
   out.last = error->message + HEED_MESSAGE_BYTES - 1;
-  va_start(out.words, status_and_sentence);
   out.wait(status_and_sentence >> 8);
   if (status == HEED_ERROR_WEIGHTS && status_and_sentence >> 8 <= uint32_t(Sentence::last_rule))
     out.wait(uint32_t(Sentence::damaged_rule));
-  out.write();
-  va_end(out.words);
+  va_list words;
+  va_start(words, status_and_sentence);
+  while (const unsigned char kind = out.next_word())
+    out.word(kind, va_arg(words, uintptr_t));  // NOLINT(clang-analyzer-valist.Uninitialized): started above
+  va_end(words);
   return status;
 }
 

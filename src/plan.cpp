@@ -29,7 +29,7 @@ heed_status make_plan(const Geometry& g, const char* isa, void* memory, size_t b
   p.geometry = g;
   p.weights = weights_layout(g);
   p.workspace = workspace_layout(g);
-  p.header = weights_header(g, p.weights);
+  write_header(g, p.weights.bytes, p.header);
   if (p.weights.bytes > kMostBytes || p.workspace.bytes > kMostBytes)
     return refuse<Sentence::too_large>(error, HEED_ERROR_CONFIG);
   p.kernels = find_table(isa, error);

@@ -24,13 +24,13 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed weights are lit
 struct heed_plan {
   uint32_t magic;
   uint32_t crc;  // CRC-32C of all that follows
+  const heed::KernelTable* kernels;
+  float scale;  // 1 / sqrt(head_dim)
+  bool small;   // kernels->small does it where nothing is masked
   heed::Geometry geometry;
   heed::WeightsLayout weights;  // of nothing but the header for SDPA
   heed::WorkspaceLayout workspace;
-  heed::WeightsHeader header;       // that the weights must begin with
-  const heed::KernelTable* kernels;
-  float scale;                      // 1 / sqrt(head_dim)
-  bool small;                       // kernels->small does it where nothing is masked
+  heed::WeightsHeader header;  // that the weights must begin with
 };
 static_assert(sizeof(heed_plan) <= HEED_PLAN_BYTES, "HEED_PLAN_BYTES is the public promise");
 
@@ -48,8 +48,19 @@ inline uint32_t checksum(const heed_plan* plan) {
 inline constexpr uint32_t kWeightsMagic = 0x64656568;  // "heed"
 inline constexpr uint32_t kWeightsVersion = 1;
 
-// weights.cpp
-WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w);  // its checksum is 0
+// Of packed weights, but for their checksum; `h` is zeros.
+inline void write_header(const Geometry& g, size_t bytes, WeightsHeader& h) {
+  h.magic = kWeightsMagic;
+  h.version = kWeightsVersion;
+  h.panel = kPanel;
+  h.embed_dim = g.embed_dim;
+  h.num_heads = g.num_heads;
+  h.kdim = g.kdim;
+  h.vdim = g.vdim;
+  h.bias = g.bias;
+  h.add_bias_kv = g.add_bias_kv;
+  h.bytes = bytes;
+}
 
 // Do these packed weights begin with the header that the plan would give them?
 // O(1): the checksum is not looked at.

@@ -73,7 +73,7 @@ void find_positions(Entry& e) {
   }
   // Positions at the end that nobody sees do not exist.
   while (e.positions > 0 && !visible[e.positions - 1]) --e.positions;
-  for (uint32_t j = 0; j < e.positions && !e.visible; ++j)
+  for (uint32_t j = 0; j < e.positions; ++j)
     if (!visible[j]) e.visible = visible;
 }
 

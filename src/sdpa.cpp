@@ -6,13 +6,10 @@ namespace heed {
 namespace {
 
 // Apart, so that the request's stack is free again when the job runs.
-__attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed_sdpa_call& call, const void* workspace,
+__attribute__((noinline)) heed_status make_job(const heed_plan& plan, const heed_sdpa_call& call, void* workspace,
                                                size_t bytes, heed_error* error, Job& job) {
   Request in(plan, call, error);
-  heed_status status = check_workspace(plan, workspace, bytes, error);
-  if (status == HEED_OK) status = check(in);
-  if (status == HEED_OK) fill(in, call.causal_offset, job);
-  return status;
+  return accept(in, workspace, bytes, job);
 }
 
 }  // namespace
@@ -29,7 +26,6 @@ heed_status heed_scaled_dot_product_attention(const heed_plan* plan, const heed_
   Job job;
   status = make_job(*plan, *call, workspace, bytes, error, job);
   if (status != HEED_OK) return status;
-  job.workspace = static_cast<unsigned char*>(workspace);
   if (call->has_scale) job.scale = call->scale;
   job.parallel_for = call->parallel_for;
   job.parallel_context = call->parallel_context;

@@ -24,7 +24,6 @@ struct Memory {
   float qt[kPanel * kPanel], ot[kPanel * kPanel];
   float out[kFeatures * kProjectRows];
   float weights[2 * kKeys];
-  float position_bias[kKeys + kPanel];
   uint8_t visible[kKeys + 7];
 };
 static_assert(sizeof(Memory) <= HEED_SELF_TEST_BYTES, "HEED_SELF_TEST_BYTES is the public promise");
@@ -84,62 +83,78 @@ bool wrong_project(const KernelTable& kernels, Memory& m) {
   return differs(kernels, m.out, kProjectRows * kFeatures, kProject);
 }
 
-AttendArgs attend_args(Memory& m, uint32_t rows) {
+// Attention of the same queries, keys and values in all its tests; what differs is set in between.
+struct Attention {
+  const KernelTable& kernels;
+  uint32_t wrong = 0;
   AttendArgs a{};
-  a.q = m.pool + 3;
-  a.k = m.pool + 200;
-  a.v = m.pool + 401;
-  a.q_stride = 4;
-  a.k_stride = a.v_stride = 1;
-  a.out = m.out;
-  a.out_stride = kValueDim;
-  a.rows = rows;
-  a.head_dim = kHeadDim;
-  a.value_dim = kValueDim;
-  a.positions = kKeys;
-  a.scale = 0.375f;
-  a.qt = m.qt;
-  a.ot = m.ot;
-  a.scores = m.scores;
-  return a;
-}
 
-bool wrong_attend(const KernelTable& kernels, const AttendArgs& a, const Known& known) {
-  kernels.attend(a);
-  return differs(kernels, a.out, a.rows * kValueDim, known);
-}
+  Attention(const KernelTable& k, Memory& m) : kernels(k) {
+    a.q = m.pool + 3;
+    a.k = m.pool + 200;
+    a.v = m.pool + 401;
+    a.q_stride = 4;
+    a.k_stride = a.v_stride = 1;
+    a.out = m.out;
+    a.out_stride = kValueDim;
+    a.rows = kQueries;
+    a.head_dim = kHeadDim;
+    a.value_dim = kValueDim;
+    a.positions = kKeys;
+    a.scale = 0.375f;
+    a.qt = m.qt;
+    a.ot = m.ot;
+    a.scores = m.scores;
+  }
+  // The answer, or the weights if they are asked for.
+  HEED_APART void test(WrongKernel bit, Known known) {
+    kernels.attend(a);
+    const bool is_wrong = a.weights ? differs(kernels, a.weights, a.rows * kKeys, known)
+                                    : differs(kernels, a.out, a.rows * kValueDim, known);
+    if (is_wrong) wrong |= bit;
+  }
+};
 
 // Every third key is not there; a float mask hides some of the others from some queries.
-bool wrong_masks(const KernelTable& kernels, Memory& m) {
-  AttendArgs a = attend_args(m, kQueries);
-  for (uint32_t i = 0; i < kKeys; ++i) {
-    m.visible[i] = i % 3 != 1;
-    m.position_bias[i] = m.pool[i];
-    m.weights[i] = i % 5 == 2 ? -__builtin_inff() : m.pool[i + 64];
-  }
+void set_masks(AttendArgs& a, Memory& m) {
+  memset(m.visible, 1, kKeys);
+  for (uint32_t i = 1; i < kKeys; i += 3) m.visible[i] = 0;
+  memcpy(m.weights, m.pool + 64, kKeys * sizeof(float));
+  for (uint32_t i = 2; i < kKeys; i += 5) m.weights[i] = -__builtin_inff();
   a.visible = m.visible;
-  a.position_bias = m.position_bias;
+  a.position_bias = m.pool;
   a.mask.data = m.weights;
   a.mask.is_float = true;
   a.mask.row_stride = 7;
   a.mask.key_stride = 1;
-  return wrong_attend(kernels, a, kMasks);
 }
 
-bool wrong_causal(const KernelTable& kernels, Memory& m) {
-  AttendArgs a = attend_args(m, kQueries);
-  a.causal = true;
-  a.limit = kKeys - kQueries + 2;
-  return wrong_attend(kernels, a, kCausal);
-}
-
-bool wrong_weights(const KernelTable& kernels, Memory& m) {
-  AttendArgs a = attend_args(m, 2);
-  a.weights = m.weights;
-  a.weights_stride = a.weight_columns = kKeys;
-  a.weights_scale = 1.0f;
-  kernels.attend(a);
-  return differs(kernels, m.weights, 2 * kKeys, kWeights);
+uint32_t wrong_attention(const KernelTable& kernels, Memory& m) {
+  Attention t(kernels, m);
+  AttendArgs& a = t.a;
+  t.test(kWrongAttend, kAttend);
+  if (kWithMasks) {
+    set_masks(a, m);
+    t.test(kWrongMasks, kMasks);
+    a.visible = nullptr;
+    a.position_bias = nullptr;
+    a.mask.data = nullptr;
+  }
+  if (kWithCausal) {
+    a.causal = true;
+    a.limit = kKeys - kQueries + 2;
+    t.test(kWrongCausal, kCausal);
+    a.causal = false;
+  }
+  a.rows = 2;
+  t.test(kWrongAttendFew, kAttendFew);
+  if (kWithWeightsOutput) {
+    a.weights = m.weights;
+    a.weights_stride = a.weight_columns = kKeys;
+    a.weights_scale = 1.0f;
+    t.test(kWrongWeights, kWeights);
+  }
+  return t.wrong;
 }
 
 bool wrong_small(const KernelTable& kernels, Memory& m) {
@@ -172,24 +187,13 @@ bool wrong_small(const KernelTable& kernels, Memory& m) {
   return differs(kernels, m.out, kRows * kEmbedDim, kSmall);
 }
 
-Sentence name_of(uint32_t wrong) {
-  uint32_t i = 0;
-  while (!(wrong >> i & 1)) ++i;
-  return Sentence(uint32_t(Sentence::test_project) + i);
-}
-
 }  // namespace
 
 uint32_t self_test(const KernelTable& kernels, void* memory) {
   Memory& m = *static_cast<Memory*>(memory);
   fill(m);
-  uint32_t wrong = 0;
+  uint32_t wrong = wrong_attention(kernels, m);
   if (wrong_project(kernels, m)) wrong |= kWrongProject;
-  if (wrong_attend(kernels, attend_args(m, kQueries), kAttend)) wrong |= kWrongAttend;
-  if (wrong_attend(kernels, attend_args(m, 2), kAttendFew)) wrong |= kWrongAttendFew;
-  if (kWithMasks && wrong_masks(kernels, m)) wrong |= kWrongMasks;
-  if (kWithCausal && wrong_causal(kernels, m)) wrong |= kWrongCausal;
-  if (kWithWeightsOutput && wrong_weights(kernels, m)) wrong |= kWrongWeights;
   if (wrong_small(kernels, m)) wrong |= kWrongSmall;
   return wrong;
 }
@@ -209,6 +213,7 @@ heed_status heed_self_test(const char* isa, void* memory, size_t bytes, heed_err
     if (!kernels) return HEED_ERROR_ISA;
     const uint32_t wrong = self_test(*kernels, memory);
     if (wrong == 0) return succeed(error);
-    return refuse<Sentence::wrong_answer>(error, HEED_ERROR_SELF_TEST, kernels->name, name_of(wrong));
+    return refuse<Sentence::wrong_answer>(error, HEED_ERROR_SELF_TEST, kernels->name,
+                                          Sentence(uint32_t(Sentence::test_project) + uint32_t(__builtin_ctz(wrong))));
   }
 }

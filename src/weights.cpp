@@ -121,11 +121,11 @@ void StateDict::all() {
   if (g_.bias) region(kOutBias, e, 0, 0);
 }
 
-// The checksum over all bytes as they were when the header's own field was still 0.
-uint32_t checksum(const unsigned char* weights, size_t bytes) {
-  constexpr uint32_t kNone = 0;
-  constexpr size_t kField = offsetof(WeightsHeader, crc), kRest = kField + sizeof kNone;
-  return crc32c(weights + kRest, bytes - kRest, crc32c(&kNone, sizeof kNone, crc32c(weights, kField)));
+// The checksum over all bytes as they were when the header's own field was still 0: a header that
+// matches the plan's was that.
+uint32_t checksum(const heed_plan& plan, const unsigned char* weights) {
+  constexpr size_t kHeader = sizeof plan.header;
+  return crc32c(weights + kHeader, plan.weights.bytes - kHeader, crc32c(&plan.header, kHeader));
 }
 
 heed_status check_weights_memory(const heed_plan* plan, const void* weights, heed_error* error) {
@@ -134,21 +134,6 @@ heed_status check_weights_memory(const heed_plan* plan, const void* weights, hee
 }
 
 }  // namespace
-
-WeightsHeader weights_header(const Geometry& g, const WeightsLayout& w) {
-  WeightsHeader h{};
-  h.magic = kWeightsMagic;
-  h.version = kWeightsVersion;
-  h.panel = kPanel;
-  h.embed_dim = g.embed_dim;
-  h.num_heads = g.num_heads;
-  h.kdim = g.kdim;
-  h.vdim = g.vdim;
-  h.bias = g.bias;
-  h.add_bias_kv = g.add_bias_kv;
-  h.bytes = w.bytes;
-  return h;
-}
 
 // memcmp, without asking libc for it, of all but the checksum.
 bool weights_match(const heed_plan& plan, const void* weights) {
@@ -200,7 +185,7 @@ heed_status heed_weights_verify(const heed_plan* plan, const void* weights, size
     return refuse<Sentence::weights_bytes>(error, HEED_ERROR_WEIGHTS, plan->weights.bytes, bytes);
   if (!weights_match(*plan, weights)) return refuse<Sentence::weights_header>(error, HEED_ERROR_WEIGHTS);
   const unsigned char* const all = static_cast<const unsigned char*>(weights);
-  const uint32_t sum = checksum(all, bytes);
+  const uint32_t sum = checksum(*plan, all);
   uint32_t want;
   memcpy(&want, all + offsetof(WeightsHeader, crc), sizeof want);
   if (sum != want) return refuse<Sentence::weights_damaged>(error, HEED_ERROR_WEIGHTS, want, sum);

@@ -1,6 +1,4 @@
 // weights_config.cpp - what packed weights say about themselves: the header, read by a stranger.
-#include <string.h>
-
 #include "core/message.hpp"
 #include "heed/rules.hpp"
 #include "plan.hpp"
@@ -33,8 +31,7 @@ heed_status heed_weights_config(const void* weights, size_t bytes, heed_config* 
   heed_status status = check_alignment(Sentence::name_weights, weights, error);
   if (status != HEED_OK) return status;
   if (bytes < kWeightsHeaderBytes) return refuse<Sentence::short_header>(error, HEED_ERROR_WEIGHTS, bytes);
-  WeightsHeader h;
-  memcpy(&h, weights, sizeof h);
+  const WeightsHeader& h = *static_cast<const WeightsHeader*>(weights);
   status = check_format(h, error);
   if (status != HEED_OK) return status;
   heed_config c = heed_config_default(h.embed_dim, h.num_heads);

@@ -82,6 +82,17 @@ TEST_CASE("groups of queries fill a block and no more registers than a tile has"
   }
 }
 
+TEST_CASE("panels come in tiles that are compiled: all sizes, or the largest and 1", "[choice]") {
+  for (uint32_t most = 1; most <= 4; ++most) {
+    for (uint32_t left = 1; left <= 13; ++left) {
+      CAPTURE(most, left);
+      const uint32_t any = heed::panels_of_tile(left, most, false), few = heed::panels_of_tile(left, most, true);
+      CHECK((any >= 1 && any <= most && any <= left));
+      CHECK(few == (left >= most ? most : 1));
+    }
+  }
+}
+
 TEST_CASE("groups are split where no slice waits for more than a tenth of the work", "[choice]") {
   const auto split = [](uint32_t heads, uint32_t slices) {
     heed::Geometry g;

@@ -50,7 +50,7 @@ std::vector<Pair> pairs(const Results& a, const Results& b) {
   return found;
 }
 
-// How far the yardsticks whose names begin so moved, as a logarithm: the median of them.
+// How far the yardsticks whose names begin so moved, as a logarithm: the median of them. NaN: they were not measured.
 double moved(const Results& a, const Results& b, const std::string& prefix) {
   Values steps;
   for (const std::string& name : a.names) {
@@ -59,8 +59,17 @@ double moved(const Results& a, const Results& b, const std::string& prefix) {
     const Values &x = a.series.at(name).seconds, &y = other->second.seconds;
     if (!x.empty() && !y.empty()) steps.push_back(std::fabs(std::log(median(x) / median(y))));
   }
-  return steps.empty() ? 0.0 : median(steps);
+  return steps.empty() ? std::nan("") : median(steps);
 }
+
+std::string percent(double logarithm) {
+  char text[40];
+  if (std::isnan(logarithm)) return "an unknown amount (no such case in both)";
+  std::snprintf(text, sizeof text, "%.1f%%", 100.0 * std::expm1(logarithm));
+  return text;
+}
+
+double or_none(double logarithm) { return std::isnan(logarithm) ? 0.0 : logarithm; }
 
 const char* verdict(const Interval& i, double floor) {
   if (std::isinf(i.low)) return "too few repetitions to say";
@@ -98,16 +107,14 @@ std::string comparison(const std::string& a_path, const std::string& b_path, dou
   const double confidence = 1.0 - kFalseAlarms / double(all.size());
   std::string out = difference(a, b), last;
   char text[300];
-  std::snprintf(text, sizeof text, "between the runs the FMA peak moved by %.1f%%, reading memory by %.1f%%\n\n",
-                100.0 * std::expm1(clock), 100.0 * std::expm1(memory));
-  out += text;
+  out += "between the runs the FMA peak moved by " + percent(clock) + ", reading memory by " + percent(memory) + "\n\n";
   std::snprintf(text, sizeof text, "%-44s %9s %9s        %6s %s\n", "case (share of peak, or time)", "A", "B", "speed",
                 "95% interval");
   out += text;
   int counts[3] = {0, 0, 0};
   for (const Pair& p : all) {
     Interval i = shift(p.a, p.b, confidence);
-    const double allowance = memory + (p.share ? 0.0 : clock);
+    const double allowance = or_none(memory) + (p.share ? 0.0 : or_none(clock));
     i.low -= allowance;
     i.high += allowance;
     const std::string said = verdict(i, floor);

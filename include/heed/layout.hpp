@@ -66,11 +66,11 @@ constexpr uint32_t heads_per_group(uint32_t num_heads, uint32_t head_dim) {
 
 // What an operation computes with, whichever of the two configurations it came from.
 struct Geometry {
+  bool bias = false, add_bias_kv = false, add_zero_attn = false, batch_first = false;  // near: shorter Thumb code
   uint32_t num_heads = 0, num_kv_heads = 0, head_dim = 0, value_dim = 0;
   uint32_t embed_dim = 0, kdim = 0, vdim = 0;  // 0: no projections (SDPA)
   uint32_t max_batch = 1, max_query = 0, max_key = 0, slices = 1;
-  uint32_t group = 1;                          // heads that are projected at a time
-  bool bias = false, add_bias_kv = false, add_zero_attn = false, batch_first = false;
+  uint32_t group = 1;  // heads that are projected at a time
 
   constexpr uint32_t extra_slots() const { return uint32_t(add_bias_kv) + uint32_t(add_zero_attn); }
   constexpr uint32_t max_slots() const { return max_key + extra_slots(); }

@@ -19,8 +19,8 @@ static constexpr uint32_t tile_size(uint32_t left, uint32_t most, bool few_sizes
 
 // The same for panels, where a register holds one. Of 4 panels none is left over, but 3, with more
 // rows, read less for each multiply-add.
-static constexpr uint32_t panels_of_tile(uint32_t left, uint32_t most) {
-  if (most < 4) return tile_size(left, most, false);
+static constexpr uint32_t panels_of_tile(uint32_t left, uint32_t most, bool few_sizes) {
+  if (few_sizes || most < 4) return tile_size(left, most, few_sizes);
   return left < 3 ? left : left % 3 == 0 || left == 5 ? 3 : 4;
 }
 

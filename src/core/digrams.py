@@ -2,7 +2,7 @@
 """Finds the pairs of bytes that shorten the sentences most, and writes digrams.inc.
 
 Any table is right, for the compiler packs with what it finds; run this again when sentences have
-become many others. Bytes from 128 on are pairs found before.
+become many others. Which byte is which says message.cpp.
 """
 import collections
 import pathlib
@@ -13,7 +13,16 @@ rules = (here / "../../include/heed/rules.hpp").read_text()
 own = (here / "sentences.inc").read_text()
 rules = re.search(r"kTexts\[\] = {(.*?)};", rules, re.S).group(1)
 texts = re.findall(r'"(.*)"', rules) + re.findall(r'^HEED_SENTENCE\(.*?, "(.*)"\)$', own, re.M)
-sentences = [list(text.replace('\\"', '"').encode()) for text in texts]
+words = "nsStud"
+first = len(words) + 1 + 1 + ord("z") - ord(" ")
+spelled = [""] + ["%" + word for word in words] + [chr(c) for c in range(ord(" "), ord("z") + 1)]
+
+
+def encode(text):
+    return [spelled.index(part) for part in re.findall("%.|.", text.replace('\\"', '"'))]
+
+
+sentences = [encode(text) for text in texts]
 
 
 def most_common():
@@ -35,9 +44,8 @@ def replace(s, pair, byte):
     return out
 
 
-spelled = [chr(i) for i in range(128)]
 lines = []
-for byte in range(128, 256):
+for byte in range(first, 256):
     pair = most_common()
     sentences = [replace(s, pair, byte) for s in sentences]
     spelled.append(spelled[pair[0]] + spelled[pair[1]])

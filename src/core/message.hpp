@@ -16,6 +16,13 @@ struct Shape {
   uint32_t rank;
   uint32_t size[HEED_MAX_RANK];
   HEED_APART void add(uint32_t n) { size[rank++] = n; }
+  // Without the first axes.
+  Shape last(uint32_t n) const {
+    Shape s;
+    s.rank = n;
+    for (uint32_t i = 0; i < n; ++i) s.size[i] = size[rank - n + i];
+    return s;
+  }
 };
 
 // The rules of a configuration come first, by their own numbers.
@@ -27,9 +34,11 @@ enum class Sentence : uint32_t {
   count
 };
 
+constexpr const char* text_if(bool with, const char* text) { return with ? text : ""; }
+
 constexpr const char* text_of(Sentence s) {
   constexpr const char* kOwn[] = {
-#define HEED_SENTENCE(name, with, text) (with) ? text : "",
+#define HEED_SENTENCE(name, with, text) text_if(with, text),
 #include "core/sentences.inc"
 #undef HEED_SENTENCE
   };
@@ -72,7 +81,8 @@ inline heed_status refuse_with(heed_error* error, heed_status status, Sentence s
 
 // The sentence of a broken rule: of a configuration, or of one that packed weights claim.
 inline heed_status refuse_rule(heed_error* error, heed_status status, Rule rule) {
-  return refuse_with(error, status, Sentence(rule), Sentence());
+  if constexpr (!kWithMessages) return set_status(error, status);
+  return refuse_words(error, uint32_t(status) | uint32_t(rule) << 8);
 }
 
 template <Sentence sentence, class... T>
@@ -83,7 +93,7 @@ inline heed_status refuse(heed_error* error, heed_status status, T... words) {
 }
 
 // The refusals that several functions need.
-inline heed_status refuse_null(heed_error* error, Sentence name) {
+HEED_APART inline heed_status refuse_null(heed_error* error, Sentence name) {
   return refuse<Sentence::null>(error, HEED_ERROR_NULL, name);
 }
 inline heed_status refuse_feature(heed_error* error, const char* option) {

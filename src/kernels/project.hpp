@@ -25,16 +25,21 @@ struct Project {
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
-  static constexpr size_t panel_stride(size_t depth) { return W == int(kPanel) ? depth * kPanel : size_t(W); }
+  static constexpr size_t panel_stride(size_t depth) {
+    return W == int(kPanel) ? depth * kPanel : kTermStride ? kPanel : size_t(W);
+  }
 
   struct Tile {
     const float* a[MR];
     float* c[MR];       // where the first register's features go
     const float* b;     // its weights; those of the next are b_stride further
-    size_t b_stride;
+    size_t b_stride;    // with kTermStride: those of the next term
     const float* bias;  // nullptr: 0
     const float* ahead; // with slabs: what to fetch while this tile computes
   };
+
+  // Built for size, tiles of scores are tiles of this kernel (scores.hpp), whose weights are no panels.
+  static constexpr bool kTermStride = kForSize && W == 1;
 
   // Rows of a tile of so many registers. Single registers are few where sizes are: their rows go one by one.
   static constexpr int most_rows(int registers) {
@@ -44,64 +49,70 @@ struct Project {
   template <int M, int N>
   static constexpr bool fetches_ahead() { return kSlabs && 2 * M >= most_rows(N); }
 
-  // Terms [k0, k1) of M rows x N registers, chain by chain; k0 is where a chain begins. The first
-  // starts from the bias, later ones are added to c.
+  // Terms [begin, end) of M rows x N registers in one chain; the first starts from the bias, later ones
+  // are added to c.
+  template <int M, int N>
+  static HEED_INLINE_IF_FAST void chain(const Tile& t, size_t begin, size_t end) {
+    V acc[M][N];
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
+      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
+    }
+    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
+    const size_t term_stride = kTermStride ? t.b_stride : kPanel;
+    const float *a[M], *b[P], *ahead = kSlabs ? t.ahead + begin % kSlabDepth / 2 * kPanel : nullptr;
+    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + end;
+    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + begin * term_stride;
+    ptrdiff_t k = ptrdiff_t(begin) - ptrdiff_t(end);  // counted to 0: an end would take one more register
+    if constexpr (S::kLanes) {
+      for (; k <= -W; b[0] += W * kPanel, k += W) {
+        V x[M];
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
+        for_constants<W>([&](auto lane) HEED_LAMBDA {
+          fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
+        });
+      }
+    }
+    const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
+      V w[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
+      if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
+        HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
+      }
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        const auto x = S::set(a[i][term]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) {
+          if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
+          else acc[i][j] = S::fma(x, w[j], acc[i][j]);
+        }
+      }
+    };
+    const auto advance = [&](int terms) HEED_LAMBDA {
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * ptrdiff_t(term_stride);
+    };
+    for (; k <= -kSteps; k += kSteps, advance(kSteps)) {
+      HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
+        if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+        step(k + u, u * int(kPanel));
+      }
+      if (kSlabs) ahead += kSteps / 2 * kPanel;
+    }
+    if (kSteps > 1)
+      for (; k != 0; ++k, advance(1)) step(k, 0);
+    const Sums<V, M, N> sum(acc);
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      float* const c = t.c[i];
+      HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j)
+        S::store(c + j * W, begin == 0 ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
+    }
+  }
+
+  // Terms [k0, k1), chain by chain; k0 is where a chain begins.
   template <int M, int N>
   static HEED_NOINLINE void chains(const Tile& t, size_t k0, size_t k1) {
-    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
-    const float* ahead = kSlabs ? t.ahead : nullptr;
-    for (size_t begin = k0, end; begin < k1; begin = end) {
-      end = k1 - begin < kReduceBlock ? k1 : begin + kReduceBlock;
-      V acc[M][N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) {
-        const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
-        HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
-      }
-      const float *a[M], *b[P];
-      HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + end;
-      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + begin * kPanel;
-      ptrdiff_t k = ptrdiff_t(begin) - ptrdiff_t(end);  // counted to 0: an end would take one more register
-      if constexpr (S::kLanes) {
-        for (; k <= -W; b[0] += W * kPanel, k += W) {
-          V x[M];
-          HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
-          for_constants<W>([&](auto lane) HEED_LAMBDA {
-            fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
-          });
-        }
-      }
-      const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
-        V w[N];
-        HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
-        if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
-          HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
-        }
-        HEED_UNROLL for (int i = 0; i < M; ++i) {
-          const auto x = S::set(a[i][term]);
-          HEED_UNROLL for (int j = 0; j < N; ++j) {
-            if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
-            else acc[i][j] = S::fma(x, w[j], acc[i][j]);
-          }
-        }
-      };
-      const auto advance = [&](int terms) HEED_LAMBDA {
-        HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * int(kPanel);
-      };
-      for (; k <= -kSteps; k += kSteps, advance(kSteps)) {
-        HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
-          if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
-          step(k + u, u * int(kPanel));
-        }
-        if (kSlabs) ahead += kSteps / 2 * kPanel;
-      }
-      if (kSteps > 1)
-        for (; k != 0; ++k, advance(1)) step(k, 0);
-      const Sums<V, M, N> sum(acc);
-      HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
-        float* const c = t.c[i];
-        HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j)
-          S::store(c + j * W, begin == 0 ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
-      }
+    for (size_t end; k0 < k1; k0 = end) {
+      end = k1 - k0 < kReduceBlock ? k1 : k0 + kReduceBlock;
+      chain<M, N>(t, k0, end);
     }
   }
 
@@ -193,7 +204,7 @@ struct Project {
 
   // How many registers the tile at v takes: not beyond its panel, where panels hold several.
   static uint32_t registers_at(uint32_t v, uint32_t end) {
-    if (W == int(kPanel)) return few_tile_sizes(W) ? tile_size(end - v, NV, true) : panels_of_tile(end - v, NV);
+    if (W == int(kPanel)) return panels_of_tile(end - v, NV, few_tile_sizes(W));
     const uint32_t left = NV - v % uint32_t(NV);
     return tile_size(end - v < left ? end - v : left, NV, few_tile_sizes(W));
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/choice.hpp"
 #include "kernels/key_block.hpp"
+#include "kernels/project.hpp"
 
 namespace heed {
 
@@ -11,11 +12,9 @@ struct Scores {
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::attend_rows, kSteps = Arch::steps;
 
-  // The end of a score tile without unrolling: the sums wait where they go.
+  // The end of a score tile without unrolling: the sums are where they go.
   template <int M, int N>
-  static HEED_INLINE void rolled_scores(const V (&acc)[M][N], const float* bias, float* s, V* max) {
-    HEED_UNROLL for (int i = 0; i < M; ++i)
-      HEED_UNROLL for (int j = 0; j < N; ++j) S::store(s + (i * N + j) * W, acc[i][j]);
+  static HEED_INLINE void rolled_end(const float* bias, float* s, V* max) {
     for (int i = 0; i < M; ++i) {
       for (int j = 0; j < N; ++j, s += W) {
         V x = S::load(s);
@@ -23,6 +22,20 @@ struct Scores {
         max[j] = S::max(max[j], x);
       }
     }
+  }
+
+  // The same sums by a tile of the projection, into s, without bias: one code for both.
+  template <int M, int N>
+  static HEED_INLINE void projected_scores(const AttendArgs& g, const float* const (&k)[M], float* s) {
+    typename Project<Arch>::Tile t;
+    HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
+      t.a[i] = k[i];
+      t.c[i] = s + i * N;
+    }
+    t.b = g.qt;
+    t.b_stride = N;
+    t.bias = nullptr;
+    Project<Arch>::template chain<M, N>(t, 0, g.head_dim);
   }
 
   // Long sequences do not stay in the second cache. For each feature a tile fetches a line of what follows
@@ -41,8 +54,12 @@ struct Scores {
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
   template <int M, int N, class... Ahead>  // const float*, if the arch fetches
-  static HEED_INLINE_IF_FAST void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias,
-                                             float* s, V* max, Ahead... ahead) {
+  static HEED_INLINE void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias, float* s, V* max,
+                               Ahead... ahead) {
+    if constexpr (Project<Arch>::kTermStride) {
+      projected_scores<M, N>(g, k, s);
+      return rolled_end<M, N>(bias, s, max);
+    }
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
@@ -72,7 +89,11 @@ struct Scores {
     }
     if (kSteps > 1)
       for (; d < g.head_dim; ++d, qt += N * W) step(d, qt);
-    if constexpr (kForSize) return rolled_scores<M, N>(acc, bias, s, max);
+    if constexpr (kForSize) {
+      HEED_UNROLL for (int i = 0; i < M; ++i) HEED_UNROLL for (int j = 0; j < N; ++j)
+          S::store(s + (i * N + j) * W, acc[i][j]);
+      return rolled_end<M, N>(bias, s, max);
+    }
     if (bias)
       HEED_UNROLL for (int i = 0; i < M; ++i)
         HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::add(acc[i][j], S::set(bias[i]));

@@ -11,6 +11,7 @@ struct Values {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::attend_rows;
+  static constexpr ptrdiff_t kAhead = 8;  // a column of values crosses more lines than the first cache keeps
 
   template <int M, int N, bool Careful>
   static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
@@ -25,6 +26,7 @@ struct Values {
       if (careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
+      if constexpr (Arch::prefetch_rows != 0) __builtin_prefetch(v + kAhead * g.v_stride);
       if constexpr (S::kLanes && M == W && !Careful) {
         const V x = S::load(v);
         for_constants<M>([&](auto i) HEED_LAMBDA {
@@ -66,9 +68,14 @@ struct Values {
       const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
       const float* s = g.scores + j * W;
       for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += registers * W) {
-        if (careful && !is_visible(g, b.begin + k)) continue;
-        const V p = S::load(s), y = S::fma(S::set(*v), p, acc);
-        acc = careful ? S::if_equal(p, S::set(0.0f), acc, y) : y;
+        const V p = S::load(s);
+        if constexpr (W == 1) {
+          if (careful && p == 0.0f) continue;  // as it is where a position is invisible
+        } else if (careful && !is_visible(g, b.begin + k)) {
+          continue;
+        }
+        const V y = S::fma(S::set(*v), p, acc);
+        acc = careful && W != 1 ? S::if_equal(p, S::set(0.0f), acc, y) : y;
       }
       float* at = g.ot + (d * registers + j) * W;
       S::store(at, first ? acc : S::fma(S::load(at), alpha[j], acc));

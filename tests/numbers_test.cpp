@@ -176,6 +176,21 @@ TEST_CASE("so they are where a group's features begin within a register", "[accu
   }
 }
 
+TEST_CASE("nor does it matter how many rows and registers a tile has", "[accuracy][choice]") {
+  Random random(94);
+  Problem p;
+  for (p.L = 1; p.L <= 9; ++p.L)
+    for (p.E = 36; p.E <= 80; p.E += p.E < 48 ? 4 : 16) {
+      p.kdim = p.vdim = p.E, p.S = p.L;
+      fill_random(p, random);
+      const Reference want = reference(p);
+      for (const std::string& arch : usable_archs()) {
+        CAPTURE(arch, describe(p));
+        CHECK(distance(solve(p, arch).output, want.output) <= 1e-6 * largest(want.output));
+      }
+    }
+}
+
 // A minute: a gate of its own (./dev gates).
 TEST_CASE("errors are at most twice PyTorch's, up to E and S of 1024", "[.torch_error]") {
   Worst<std::string> worst;

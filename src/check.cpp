@@ -37,7 +37,6 @@ HEED_APART heed_status check_ranks(Request& in) {
     return refuse<Sentence::key_value_rank>(in.error, HEED_ERROR_KEY_VALUE_RANK, rank, rank, in.inputs[1]->rank,
                                             in.inputs[2]->rank);
   in.batched = rank != least;
-  in.head_axis = in.batched;
   in.length_axis = rank - 2;
   if (in.projects() && in.batched && !in.geometry().batch_first) {
     in.batch_axis = 1;
@@ -60,7 +59,7 @@ HEED_APART heed_status check_mask_ranks(Request& in) {
 void read_sizes(Request& in) {
   for (uint32_t i = 0; i < 3; ++i) {
     const heed_tensor& t = *in.inputs[i];
-    in.sizes[i] = {in.batched ? t.shape[in.batch_axis] : 1, t.shape[in.head_axis], t.shape[in.length_axis],
+    in.sizes[i] = {in.batched ? t.shape[in.batch_axis] : 1, t.shape[in.batched], t.shape[in.length_axis],
                    t.shape[t.rank - 1]};
   }
 }

@@ -11,8 +11,9 @@ HEED_APART ptrdiff_t step(const heed_tensor& t, uint32_t axis) {
   return axis < HEED_MAX_RANK && t.shape[axis] > 1 ? t.stride[axis] : 0;
 }
 
+// Of a module nobody asks for a head but 0.
 HEED_APART void fill_rows(const Request& in, const heed_tensor& t, Rows& to) {
-  to = {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0, in.projects() ? 0 : step(t, in.head_axis),
+  to = {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0, step(t, in.batched),
         step(t, in.length_axis)};
 }
 

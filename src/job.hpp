@@ -51,7 +51,7 @@ struct Request {
   const heed_tensor *key_padding_mask, *attn_mask;  // nullptr: none
   int causal, fully_masked;
   int64_t causal_offset;
-  uint32_t batch_axis = 0, head_axis = 0, length_axis = 0;
+  uint32_t batch_axis = 0, length_axis = 0;  // that of heads, where there are such, comes behind the batch
   Sizes sizes[3];  // of the inputs
 
   template <class Call>  // heed_call or heed_sdpa_call

@@ -77,9 +77,27 @@ TEST_CASE("each rule of a configuration is kept and told", "[errors]") {
   broken([](heed_config& c) { c.vdim = 65537; }, "vdim must be at most 65536");
   broken([](heed_config& c) { c.max_batch = 65537; }, "max_batch must be at most 65536");
   broken([](heed_config& c) { c.max_query = 0; }, "max_query must be at least 1");
-  broken([](heed_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777200");
-  broken([](heed_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777200");
+  broken([](heed_config& c) { c.max_query = 16777201; }, "max_query must be at most 16777200");
+  broken([](heed_config& c) { c.max_key = 16777201; }, "max_key must be at most 16777200");
   broken([](heed_config& c) { c.slices = 1025; }, "slices must be at most 1024");
+}
+
+TEST_CASE("the largest numbers that the rules allow are sound", "[errors]") {
+  const auto sound = [](const std::function<void(heed_config&)>& make) {
+    heed_config c = heed_config_default(8, 2);
+    c.max_query = 4;
+    make(c);
+    CHECK(heed::first_broken(c) == heed::Rule::sound);
+  };
+  sound([](heed_config& c) { c.embed_dim = 65536, c.num_heads = 128; });
+  sound([](heed_config& c) { c.embed_dim = c.num_heads = 4096; });
+  sound([](heed_config& c) { c.kdim = c.vdim = 65536; });
+  sound([](heed_config& c) { c.max_batch = 65536; });
+  sound([](heed_config& c) { c.max_query = c.max_key = 16777200; });
+  sound([](heed_config& c) { c.slices = 1024; });
+  heed_sdpa_config s{};
+  s.num_heads = s.num_kv_heads = 4096, s.head_dim = s.value_dim = 512, s.max_query = 1;
+  CHECK(heed::first_broken(s) == heed::Rule::sound);
 }
 
 TEST_CASE("each rule of an SDPA configuration is kept and told", "[errors]") {
@@ -98,8 +116,8 @@ TEST_CASE("each rule of an SDPA configuration is kept and told", "[errors]") {
   broken([](heed_sdpa_config& c) { c.value_dim = 513; }, "value_dim must be at most 512");
   broken([](heed_sdpa_config& c) { c.max_batch = 65537; }, "max_batch must be at most 65536");
   broken([](heed_sdpa_config& c) { c.max_query = 0; }, "max_query must be at least 1");
-  broken([](heed_sdpa_config& c) { c.max_query = 16777217; }, "max_query must be at most 16777200");
-  broken([](heed_sdpa_config& c) { c.max_key = 16777217; }, "max_key must be at most 16777200");
+  broken([](heed_sdpa_config& c) { c.max_query = 16777201; }, "max_query must be at most 16777200");
+  broken([](heed_sdpa_config& c) { c.max_key = 16777201; }, "max_key must be at most 16777200");
   broken([](heed_sdpa_config& c) { c.slices = 1025; }, "slices must be at most 1024");
 }
 

@@ -23,6 +23,7 @@ struct Fault {
 Fault fault;
 int opened, closed;
 std::size_t most_bytes = SIZE_MAX;  // that one read or write takes
+std::size_t largest_write;
 
 bool fails(Call call) {
   if (fault.call != call || fault.times == 0 || fault.after-- > 0) return false;
@@ -55,6 +56,7 @@ ssize_t __wrap_read(int d, void* to, size_t n) {
   return fails(Call::read) ? fault.result : __real_read(d, to, some(n));
 }
 ssize_t __wrap_write(int d, const void* from, size_t n) {
+  if (n > largest_write) largest_write = n;
   return fails(Call::write) ? fault.result : __real_write(d, from, some(n));
 }
 int __wrap_fsync(int d) { return fails(Call::fsync) ? -1 : __real_fsync(d); }
@@ -108,6 +110,13 @@ TEST_CASE("each system call of reading that fails gives a status and the system'
   CHECK(array.f32 == array_of(9).f32);
   SafetensorsFile file;
   check(with({Call::read, EIO}, [&] { return load_safetensors(path, file); }), Status::read_failed, EIO);
+}
+
+TEST_CASE("files are written in pieces of 64 KiB") {
+  const Folder folder;
+  largest_write = 0;
+  REQUIRE_FALSE(write_npy(folder / "a", array_of(40'000)));
+  CHECK(largest_write == 65536);
 }
 
 TEST_CASE("each system call of writing that fails gives a status, and leaves the older file and no other") {

@@ -69,6 +69,10 @@ TEST_CASE("the largest configuration has a size or is refused, and never a small
   else CHECK(bytes == 0);
   if (sizeof(size_t) == 8) CHECK(heed_weights_bytes(&c) > size_t(4) * 65536 * 65536 * 3);
   else CHECK(heed_weights_bytes(&c) == 0);
+  alignas(HEED_ALIGNMENT) unsigned char memory[HEED_PLAN_BYTES];
+  const heed_plan* plan = nullptr;
+  CHECK(heed_plan_init(&c, memory, sizeof memory, &plan, nullptr) ==
+        (sizeof(size_t) == 8 ? HEED_OK : HEED_ERROR_CONFIG));
 }
 
 TEST_CASE("the C++ face gives the bits of the C functions", "[layout]") {

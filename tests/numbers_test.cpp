@@ -164,6 +164,33 @@ TEST_CASE("errors are at most 1e-6 of the largest answer, up to E and S of 1024"
   std::printf("largest error / max|out| %.3g (%s)\n", worst.ratio, worst.where.c_str());
 }
 
+// Those of heads that no panel is whole with, and too many or too wide for one group (layout.hpp).
+TEST_CASE("so they are where a group's features begin within a register", "[accuracy]") {
+  Yardstick y;
+  y.S = 7, y.problems = 1;
+  for (const auto& size : {std::pair<uint32_t, uint32_t>{17, 16}, {17, 33}, {136, 2}, {132, 3}, {131, 2}}) {
+    y.H = size.second, y.E = y.H * size.first;
+    const double error = error_of(y);
+    CAPTURE(size_of(y), error);
+    CHECK(error <= 1e-6);
+  }
+}
+
+TEST_CASE("nor does it matter how many rows and registers a tile has", "[accuracy][choice]") {
+  Random random(94);
+  Problem p;
+  for (p.L = 1; p.L <= 9; ++p.L)
+    for (p.E = 36; p.E <= 80; p.E += p.E < 48 ? 4 : 16) {
+      p.kdim = p.vdim = p.E, p.S = p.L;
+      fill_random(p, random);
+      const Reference want = reference(p);
+      for (const std::string& arch : usable_archs()) {
+        CAPTURE(arch, describe(p));
+        CHECK(distance(solve(p, arch).output, want.output) <= 1e-6 * largest(want.output));
+      }
+    }
+}
+
 // A minute: a gate of its own (./dev gates).
 TEST_CASE("errors are at most twice PyTorch's, up to E and S of 1024", "[.torch_error]") {
   Worst<std::string> worst;

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include "fail.hpp"
 #include "file.hpp"
@@ -65,8 +66,7 @@ Error put_in_order(std::string_view file, const std::vector<TensorView>& tensors
     order.push_back(&tensor);
   }
   std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) {
-    const auto width = dtype_size(a->dtype), other = dtype_size(b->dtype);
-    return width != other ? width > other : a < b;  // both lie in `tensors`
+    return std::pair(dtype_size(b->dtype), a) < std::pair(dtype_size(a->dtype), b);  // both lie in `tensors`
   });
   return {};
 }

@@ -90,7 +90,7 @@ class Place:
             with open(os.path.join(ROOT, path), "rb") as file:
                 self.write(path, file.read())
         options = ["-DCMAKE_BUILD_TYPE=Mutant", "-DCMAKE_CXX_FLAGS=-O2", "-DHEED_ARCH_OPTIMIZATION=-O2",
-                   "-DHEED_ARCHS=avx2;scalar", "-DHEED_BUILD_TOOLS=OFF"]
+                   "-DHEED_ARCHS=avx2;sse42;scalar", "-DHEED_BUILD_TOOLS=OFF"]
         made = run(["cmake", "-G", "Ninja", "-S", self.tree, "-B", self.build, *options])
         if made.returncode != 0 or not self.make(LIBRARIES) or not self.make(self.programs()):
             sys.exit(f"mutants: the tree as it is does not build in {self.build}\n{made.stdout}")
@@ -224,7 +224,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=360, help="mutants to try; some of them do not count")
+    parser.add_argument("--count", type=int, default=440, help="mutants to try; some of them do not count")
     parser.add_argument("--part", default="0/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--file", default="", help="only of files whose path holds this")
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="after an earlier run: only what it left")

@@ -21,7 +21,7 @@ gate() {
   fi
   figure=$(sed -n '/[^ ]/h; ${g;p}' "$log" | cut -c 1-120)
   printf '%-15s %-5s %4d s  %s\n' "$name" "$result" $((SECONDS - start)) "$figure"
-  gate_rows+=("| $name | $result | $figure |")
+  gate_rows+=("| $name | $result | ${figure//|/\\|} |")
 }
 
 gates() {

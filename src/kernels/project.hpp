@@ -92,12 +92,14 @@ struct Project {
     };
     for (; k <= -kSteps; k += kSteps, advance(kSteps)) {
       HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
-        if (fetches_ahead<M, N>() && u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+        if constexpr (fetches_ahead<M, N>()) {
+          if (u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+        }
         step(k + u, u * int(kPanel));
       }
-      if (kSlabs) ahead += kSteps / 2 * kPanel;
+      if constexpr (kSlabs) ahead += kSteps / 2 * kPanel;
     }
-    if (kSteps > 1)
+    if constexpr (kSteps > 1)
       for (; k != 0; ++k, advance(1)) step(k, 0);
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {

@@ -90,8 +90,8 @@ struct Scores {
     if (kSteps > 1)
       for (; d < g.head_dim; ++d, qt += N * W) step(d, qt);
     if constexpr (kForSize) {
-      HEED_UNROLL for (int i = 0; i < M; ++i) HEED_UNROLL for (int j = 0; j < N; ++j)
-          S::store(s + (i * N + j) * W, acc[i][j]);
+      HEED_UNROLL for (int i = 0; i < M; ++i)
+        HEED_UNROLL for (int j = 0; j < N; ++j) S::store(s + (i * N + j) * W, acc[i][j]);
       return rolled_end<M, N>(bias, s, max);
     }
     if (bias)

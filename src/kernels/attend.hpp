@@ -38,6 +38,7 @@ struct Attend {
     uint32_t row, rows, registers;
     uint32_t end;              // no query of the group sees a position from here on
     V max[NV], sum[NV];        // sum: at the end 1 / sum
+    V next[NV];                // of a block: the maximum with it, then what corrects for that (alpha)
 
     Group(const AttendArgs& args, uint32_t from, uint32_t n, uint32_t wide)
         : g(args), row(from), rows(n), registers(wide), end(position_limit(args, from + n - 1)) {}
@@ -91,17 +92,20 @@ struct Attend {
     return !b.dense || has_mask(p.g) || b.begin + b.keys > position_limit(p.g, p.row);
   }
 
-  // Terms of attn_mask for the next W positions (rows) and register j's queries (lanes). Lanes
-  // past the last query repeat it.
-  static HEED_NOINLINE void load_mask_terms(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* terms) {
+  // Adds attn_mask to `keys` <= W scores of register j, from `position` on. Lanes past the last query
+  // repeat it.
+  static HEED_NOINLINE void add_mask(const Group& p, uint32_t j, uint32_t position, uint32_t keys, float* s) {
     const AttendArgs& g = p.g;
+    const uint32_t lanes = p.lanes();
     if (g.mask.key_stride != 1 || keys < uint32_t(W) || position < g.slots) {
-      for (uint32_t i = 0; i < uint32_t(W); ++i)
-        for (uint32_t q = 0; q < uint32_t(W); ++q)
-          terms[i * W + q] = i < keys ? mask_term(g, p.row_at(j, q), position + i) : 0.0f;
+      for (uint32_t i = 0; i < keys; ++i, s += lanes) {
+        alignas(4 * W) float terms[W];
+        for (uint32_t q = 0; q < uint32_t(W); ++q) terms[q] = mask_term(g, p.row_at(j, q), position + i);
+        S::store(s, add_mask_term<S>(S::load(s), S::load(terms)));
+      }
       return;
     }
-    V r[W];
+    V r[W];  // of a query each, then of a key
     HEED_UNROLL for (int q = 0; q < W; ++q) {
       const ptrdiff_t at = ptrdiff_t(p.row_at(j, uint32_t(q))) * g.mask.row_stride + ptrdiff_t(position - g.slots);
       r[q] = g.mask.is_float ? S::load(static_cast<const float*>(g.mask.data) + at)
@@ -110,44 +114,42 @@ struct Attend {
                                                   S::set(g.mask.hides ? kHidden : 0.0f));
     }
     S::transpose(r);
-    HEED_UNROLL for (int i = 0; i < W; ++i) S::store(terms + i * W, r[i]);
+    HEED_UNROLL for (int i = 0; i < W; ++i) {
+      float* const at = s + uint32_t(i) * lanes;
+      S::store(at, add_mask_term<S>(S::load(at), r[i]));
+    }
   }
 
-  // Hides what register j's queries may not see; raises *max to the largest score left.
-  static HEED_NOINLINE void mask_register(const Group& p, const KeyBlock& b, uint32_t j, V* max) {
-    if constexpr (kForSize) return ByLane::mask_register(p, b, j, max);
+  // Hides what register j's queries may not see; the largest of the scores left and max[j].
+  static HEED_NOINLINE V mask_register(const Group& p, const KeyBlock& b, uint32_t j) {
+    if constexpr (kForSize) return ByLane::mask_register(p, b, j);
     const AttendArgs& g = p.g;
-    alignas(4 * W) float limit[W], terms[W * W];
+    float* at = g.scores + j * W;
+    if (has_mask(g))
+      for (uint32_t i = 0; i < b.keys; i += W)
+        add_mask(p, j, b.begin + i, b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W), at + i * p.lanes());
+    alignas(4 * W) float limit[W];
     for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
     const V limits = S::load(limit), hidden = S::set(kHidden);
-    V m = *max;
-    for (uint32_t i = 0; i < b.keys; ++i) {
-      const uint32_t position = b.begin + i;
-      if (has_mask(g) && i % W == 0) load_mask_terms(p, j, position, b.keys - i, terms);
-      float* at = g.scores + i * p.lanes() + j * W;
+    V m = p.max[j];
+    for (uint32_t position = b.begin; position < b.begin + b.keys; ++position, at += p.lanes()) {
       V s = hidden;
-      if (is_visible(g, position)) {
-        s = S::load(at);
-        if (has_mask(g)) s = add_mask_term<S>(s, S::load(terms + i % W * W));
-        s = S::if_less(S::set(float(position)), limits, s, hidden);
-      }
+      if (is_visible(g, position)) s = S::if_less(S::set(float(position)), limits, S::load(at), hidden);
       S::store(at, s);
       m = S::max(m, s);
     }
-    *max = m;
+    return m;
   }
 
   // ---- scores ----------------------------------------------------------------------
 
-  // Scores of a block, masks applied; max[j] is raised to the largest of register j.
-  static HEED_INLINE_IF_FAST void score_block(const Group& p, const KeyBlock& b, V* max) {
+  // Scores of a block, masks applied; next[j]: the larger of max[j] and register j's.
+  static HEED_INLINE_IF_FAST void score_block(Group& p, const KeyBlock& b) {
     const AttendArgs& g = p.g;
-    if (!needs_mask(p, b))
-      return with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, max); });
-    V unmasked[NV];
-    for (uint32_t j = 0; j < p.registers; ++j) unmasked[j] = max[j];
-    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, unmasked); });
-    for (uint32_t j = 0; j < p.registers; ++j) mask_register(p, b, j, &max[j]);
+    for (uint32_t j = 0; j < p.registers; ++j) p.next[j] = p.max[j];
+    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, p.next); });
+    if (!needs_mask(p, b)) return;
+    for (uint32_t j = 0; j < p.registers; ++j) p.next[j] = mask_register(p, b, j);  // what is hidden counts no more
   }
 
   // ---- softmax ---------------------------------------------------------------------
@@ -200,27 +202,22 @@ struct Attend {
 
   // ---- weights: a second pass over the scores with the final maximum and sum ---------
 
-  static HEED_NOINLINE void store_weights(const Group& p, uint32_t j, uint32_t position,
-                                          uint32_t keys, V (&r)[W]) {
+  // Of `keys` <= W keys, whose scores of register j's queries begin at s.
+  static HEED_NOINLINE void store_weights(const Group& p, uint32_t j, uint32_t position, uint32_t keys, const float* s) {
     const AttendArgs& g = p.g;
+    if (keys < uint32_t(W) || position < g.slots) return ByLane::store_weights(p, j, position, keys, s);
+    V r[W];  // of a key each, then of a query
+    HEED_UNROLL for (int i = 0; i < W; ++i)
+      r[i] = S::mul(exp2<S>(S::sub(S::load(s + uint32_t(i) * p.lanes()), p.max[j])), p.sum[j]);
     S::transpose(r);
-    for (uint32_t q = 0; q < p.rows_of(j); ++q) {
-      float* w = g.weights + ptrdiff_t(p.row + j * W + q) * g.weights_stride;
-      if (position >= g.slots && keys == uint32_t(W)) {
-        float* at = w + weight_column(g, position);
+    const uint32_t rows = p.rows_of(j);
+    float* at = g.weights + ptrdiff_t(p.row + j * W) * g.weights_stride + weight_column(g, position);
+    HEED_UNROLL for (int q = 0; q < W; ++q, at += g.weights_stride)
+      if (uint32_t(q) < rows)
         S::store(at, S::mul(g.weights_add ? S::add(S::load(at), r[q]) : r[q], S::set(g.weights_scale)));
-        continue;
-      }
-      alignas(4 * W) float lanes[W];
-      S::store(lanes, r[q]);
-      for (uint32_t i = 0; i < keys; ++i) {
-        float* at = w + weight_column(g, position + i);
-        *at = (g.weights_add ? *at + lanes[i] : lanes[i]) * g.weights_scale;
-      }
-    }
   }
 
-  static HEED_NOINLINE void write_weights(const Group& p) {
+  static HEED_NOINLINE void write_weights(Group& p) {
     const AttendArgs& g = p.g;
     for (uint32_t j = 0; j < p.registers; ++j) {
       alignas(4 * W) float inverse[W];
@@ -230,46 +227,35 @@ struct Attend {
     KeyBlock b;
     for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
       if (!open_key_block(g, k, p.end, &b)) continue;
-      V ignored[NV];
-      for (uint32_t j = 0; j < p.registers; ++j) ignored[j] = p.max[j];
-      score_block(p, b, ignored);
+      score_block(p, b);
       for (uint32_t j = 0; j < p.registers; ++j) {
+        const float* const s = g.scores + j * W;
         if constexpr (kForSize) {
-          ByLane::store_weights(p, b, j);
+          ByLane::store_weights(p, j, k, b.keys, s);
           continue;
         }
-        for (uint32_t i = 0; i < b.keys; i += W) {
-          const uint32_t keys = b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W);
-          V r[W];
-          HEED_UNROLL for (int u = 0; u < W; ++u) {
-            // Scores past the block are those of another key, or what the scratch held.
-            const uint32_t key = uint32_t(u) < keys ? i + uint32_t(u) : i;
-            const V s = S::load(g.scores + key * p.lanes() + j * W);
-            r[u] = S::mul(exp2<S>(S::sub(s, p.max[j])), p.sum[j]);
-          }
-          store_weights(p, j, k + i, keys, r);
-        }
+        for (uint32_t i = 0; i < b.keys; i += W)
+          store_weights(p, j, k + i, b.keys - i < uint32_t(W) ? b.keys - i : uint32_t(W), s + i * p.lanes());
       }
     }
   }
 
   // ---- the formula -----------------------------------------------------------------
 
-  static HEED_INLINE_IF_FAST void attend_block(Group& p, const KeyBlock& b, bool first) {
+  static HEED_NOINLINE void attend_block(Group& p, const KeyBlock& b, bool first) {
     const AttendArgs& g = p.g;
-    V max[NV], alpha[NV];
-    for (uint32_t j = 0; j < p.registers; ++j) max[j] = p.max[j];
-    score_block(p, b, max);
+    score_block(p, b);
     for (uint32_t j = 0; j < p.registers; ++j) {
-      alpha[j] = exp2<S>(S::sub(p.max[j], max[j]));
-      p.max[j] = max[j];
-      const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max[j]);
-      p.sum[j] = S::fma(p.sum[j], alpha[j], sum);
+      const V max = p.next[j];
+      p.next[j] = exp2<S>(S::sub(p.max[j], max));
+      p.max[j] = max;
+      const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max);
+      p.sum[j] = S::fma(p.sum[j], p.next[j], sum);
     }
     with_registers(p.registers, [&](auto n) {
-      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, alpha, first);
-      else if (b.careful) Values<Arch>::template tiles<n, true>(g, b, alpha, first);
-      else Values<Arch>::template tiles<n, false>(g, b, alpha, first);
+      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, p.next, first);
+      else if (b.careful) Values<Arch>::template tiles<n, true>(g, b, p.next, first);
+      else Values<Arch>::template tiles<n, false>(g, b, p.next, first);
     });
   }
 

@@ -40,18 +40,15 @@ struct AttendFew {
     return lanes[0];
   }
 
-  // To each row's scores of W keys, `terms` of its features from d on.
-  template <bool Whole>
-  static HEED_INLINE void add_terms(const Rows& p, const V (&kt)[W], uint32_t d, uint32_t terms, uint32_t i) {
+  // To each row's scores of W keys, N of its features from d on.
+  template <int N>
+  static HEED_INLINE void add_terms(const Rows& p, const V (&kt)[N], uint32_t d, uint32_t i) {
     const float* q = p.q(0) + d;
     float* score = p.scores(0) + i;
     const size_t q_stride = p.g.head_dim, score_stride = size_t(p.scores(1) - p.scores(0));
     for (uint32_t r = p.count; r != 0; --r, q += q_stride, score += score_stride) {
       V acc = S::load(score);
-      if (Whole)
-        HEED_UNROLL for (int u = 0; u < W; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
-      else
-        for (uint32_t u = 0; u < terms; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
+      HEED_UNROLL for (int u = 0; u < N; ++u) acc = S::fma(kt[u], S::set(q[u]), acc);
       S::store(score, acc);
     }
   }
@@ -69,21 +66,18 @@ struct AttendFew {
       if (bias_from(g, position)) bias[u] = *bias_from(g, position);
     }
     for (uint32_t r = 0; r < p.count; ++r) S::store(p.scores(r) + i, S::set(0.0f));
-    for (uint32_t d = 0; d < g.head_dim; d += W) {
-      const uint32_t left = g.head_dim - d;
+    uint32_t d = 0;
+    for (; d + W <= g.head_dim; d += W) {
       V kt[W];
-      if (left >= uint32_t(W)) {
-        HEED_UNROLL for (int u = 0; u < W; ++u) kt[u] = S::load(k[u] + d);
-        S::transpose(kt);
-        add_terms<true>(p, kt, d, W, i);
-      } else {
-        for (uint32_t f = 0; f < left; ++f) {
-          alignas(4 * W) float lanes[W];
-          for (int u = 0; u < W; ++u) lanes[u] = k[u][d + f];
-          kt[f] = S::load(lanes);
-        }
-        add_terms<false>(p, kt, d, left, i);
-      }
+      HEED_UNROLL for (int u = 0; u < W; ++u) kt[u] = S::load(k[u] + d);
+      S::transpose(kt);
+      add_terms(p, kt, d, i);
+    }
+    for (; d < g.head_dim; ++d) {
+      alignas(4 * W) float lanes[W];
+      for (int u = 0; u < W; ++u) lanes[u] = k[u][d];
+      const V kt[1] = {S::load(lanes)};
+      add_terms(p, kt, d, i);
     }
     if (!bias_from(g, 0)) return;
     for (uint32_t r = 0; r < p.count; ++r)

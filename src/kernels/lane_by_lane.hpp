@@ -22,11 +22,11 @@ struct LaneByLane {
     }
   }
 
-  static HEED_NOINLINE void mask_register(const P& p, const KeyBlock& b, uint32_t j, V* max) {
+  static HEED_NOINLINE V mask_register(const P& p, const KeyBlock& b, uint32_t j) {
     using One = ScalarSimd<Arch>;
     const AttendArgs& g = p.g;
     alignas(4 * W) float most[W];
-    S::store(most, *max);
+    S::store(most, p.max[j]);
     for (uint32_t i = 0; i < uint32_t(W); ++i) {
       const uint32_t lane = j * W + i, limit = position_limit(g, p.row + lane);
       float* at = g.scores + lane;
@@ -40,7 +40,7 @@ struct LaneByLane {
         most[i] = One::max(most[i], s);
       }
     }
-    *max = S::load(most);
+    return S::load(most);
   }
 
   static HEED_NOINLINE void store_outputs(const P& p) {
@@ -54,10 +54,10 @@ struct LaneByLane {
     }
   }
 
-  static HEED_NOINLINE void store_weights(const P& p, const KeyBlock& b, uint32_t j) {
+  // Of `keys` keys, whose scores of register j's queries begin at s.
+  static HEED_NOINLINE void store_weights(const P& p, uint32_t j, uint32_t position, uint32_t keys, const float* s) {
     const AttendArgs& g = p.g;
-    const float* s = g.scores + j * W;
-    for (uint32_t position = b.begin; position < b.begin + b.keys; ++position, s += p.lanes()) {
+    for (; keys != 0; --keys, ++position, s += p.lanes()) {
       alignas(4 * W) float weight[W];
       S::store(weight, S::mul(exp2<S>(S::sub(S::load(s), p.max[j])), p.sum[j]));
       float* at = g.weights + ptrdiff_t(p.row + j * W) * g.weights_stride + weight_column(g, position);

@@ -143,24 +143,22 @@ struct Project {
     }
   }
 
-  // Where a register holds features beside [first, last), the tile goes to a scratch and
-  // what belongs to c is copied.
-  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t feature, uint32_t rows, uint32_t n) {
-    alignas(4 * W) float scratch[MR][kEdgeVectors * W];
+  // A register that holds features beside [first, last) too is a tile by itself, which goes to a
+  // scratch, and what belongs to c is copied.
+  static HEED_NOINLINE void edge_tile(const ProjectArgs& g, Tile& t, size_t feature, uint32_t rows) {
+    alignas(4 * W) float scratch[MR][W];
     float* c[MR];
     for (uint32_t i = 0; i < rows; ++i) {
       c[i] = t.c[i];
       t.c[i] = scratch[i];
     }
-    tile(t, 0, g.depth, rows, n);
+    tile(t, 0, g.depth, rows, 1);
     const size_t begin = feature < g.first ? g.first - feature : 0;
-    const size_t end = feature + n * W > g.last ? g.last - feature : n * size_t(W);
+    const size_t end = feature + W > g.last ? g.last - feature : size_t(W);
     for (uint32_t i = 0; i < rows; ++i)
       for (size_t j = begin; j < end; ++j) c[i][j] = scratch[i][j];
   }
 
-  // In a size build edges go register by register, which takes less stack.
-  static constexpr int kEdgeVectors = kForSize ? 1 : NV;
   static HEED_INLINE bool is_whole(const ProjectArgs& g, size_t feature, uint32_t n) {
     return W == 1 || (feature >= g.first && feature + n * size_t(W) <= g.last);
   }
@@ -199,7 +197,7 @@ struct Project {
       const uint32_t m = tile_size(left, most, few_tile_sizes(W));
       gather(g, t, column, &row, m);
       if (whole) tile(t, 0, g.depth, m, n);
-      else edge_tile(g, t, feature, m, n);
+      else edge_tile(g, t, feature, m);
       left -= m;
     }
   }
@@ -221,7 +219,7 @@ struct Project {
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
       uint32_t n = registers_at(v, end);
-      if (kForSize && !is_whole(g, size_t(v) * W, n)) n = 1;
+      if (!is_whole(g, size_t(v) * W, n)) n = n > 2 && !kForSize && is_whole(g, size_t(v) * W, n - 1) ? n - 1 : 1;
       columns(g, size_t(v) * W, rows, n);
       v += n;
     }

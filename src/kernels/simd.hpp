@@ -263,16 +263,13 @@ static HEED_INLINE void for_constants(F f) {
 template <int L, class S, int M, int N>
 static HEED_INLINE void fma_lane_step(const typename S::V (&x)[M], const float* b, size_t b_stride,
                                       typename S::V (&acc)[M][N]) {
-  HEED_UNROLL for (int j = 0; j < N; j += 2) {
-    constexpr int kOne = N % 2;
-    typename S::V w[2];
-    w[0] = S::load(b + size_t(j) * b_stride);
-    if (!kOne || j + 1 < N) w[1] = S::load(b + size_t(j + 1) * b_stride);
-    HEED_UNROLL for (int u = 0; u < 2; ++u)
-      if (!kOne || j + u < N)
-        HEED_UNROLL for (int i = 0; i < M; ++i)
-          acc[i][j + u] = S::template fma_lane<L>(w[u], x[i], acc[i][j + u]);
-  }
+  for_constants<(N + 1) / 2>([&](auto pair) HEED_LAMBDA {
+    constexpr int j = 2 * pair, kLoads = j + 1 < N ? 2 : 1;
+    typename S::V w[kLoads];
+    HEED_UNROLL for (int u = 0; u < kLoads; ++u) w[u] = S::load(b + size_t(j + u) * b_stride);
+    HEED_UNROLL for (int u = 0; u < kLoads; ++u)
+      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j + u] = S::template fma_lane<L>(w[u], x[i], acc[i][j + u]);
+  });
 }
 
 }  // namespace heed

@@ -6,8 +6,9 @@
 // the arch that the median call has: each call's, by what multiply-adds alone reach on the same core
 // just before and just after it, since clocks change within milliseconds; err, the largest difference
 // from double precision. A case is checked before it is timed, and not timed when it is wrong. One thread: its CPU
-// time, so that a busy machine blurs it less; several threads: wall time. Every repetition makes plan,
-// packed weights and workspace anew, since where they happen to lie makes a difference, too.
+// time, so that a busy machine blurs it less; several threads: wall time, of a call that follows another: while the
+// peak is read the pool's threads fall asleep. Every repetition makes plan, packed weights and workspace anew, since
+// where they happen to lie makes a difference, too.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -95,6 +96,7 @@ void measure(benchmark::State& state, const Run& run, Subject& subject) {
   shares.reserve(size_t(state.max_iterations));
   double before = fma_rate(run.yardstick.c_str(), kReadings);
   for (auto _ : state) {
+    if (run.threads > 1) subject.run();
     const double start = clock();
     for (int i = 0; i < calls; ++i) subject.run();
     seconds.push_back((clock() - start) / calls);

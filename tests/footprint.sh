@@ -107,12 +107,11 @@ for row in cortex-m4:scalar cortex-m7:scalar cortex-m33:scalar cortex-m55:scalar
   esac
 done
 
-# Two square tiles of a register's floats, of a mask and of attention weights, lie on the stack at a
-# time: 1 KiB each with AVX-512.
+# A group's maxima, sums and corrections lie on the stack: 9 registers, of 64 bytes each with AVX-512.
 stacks="| core, built for speed | arch | stack |
 |---|---|---|"
 fast=(rpi4:neon64:2048 rpi2-32:neon32:2048)
-if [[ $(uname -m) == x86_64 ]]; then fast+=(x86:sse42:2048 x86:avx2:3072 x86:avx512:5120); fi
+if [[ $(uname -m) == x86_64 ]]; then fast+=(x86:sse42:2048 x86:avx2:2048 x86:avx512:2560); fi
 for row in "${fast[@]}"; do
   IFS=: read -r board arch limit <<<"$row"
   library "$board-$arch-fast" "$board" Release -DHEED_ARCHS="$arch"

@@ -219,7 +219,7 @@ struct Project {
     const uint32_t end = (g.last + uint32_t(W) - 1) / uint32_t(W);
     for (uint32_t v = g.first / uint32_t(W); v < end;) {
       uint32_t n = registers_at(v, end);
-      if (!is_whole(g, size_t(v) * W, n)) n = n > 2 && !kForSize && is_whole(g, size_t(v) * W, n - 1) ? n - 1 : 1;
+      while (n > 1 && !is_whole(g, size_t(v) * W, n)) n = kForSize ? 1 : n - 1;
       columns(g, size_t(v) * W, rows, n);
       v += n;
     }

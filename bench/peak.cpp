@@ -29,7 +29,7 @@ constexpr long kTurns = 4000;
   "vfmadd231ps %%" r "14,%%" r "15,%%" r "8\n\tvfmadd231ps %%" r "14,%%" r "15,%%" r "9\n\t" \
   "vfmadd231ps %%" r "14,%%" r "15,%%" r "10\n\tvfmadd231ps %%" r "14,%%" r "15,%%" r "11\n\t"
 #define CLOBBERS "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", \
-  "xmm9", "xmm10", "xmm11", "xmm14", "xmm15"
+  "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 void turns_avx2() {
   long n = kTurns;
   asm volatile("vzeroall\n1:\n\t" FMA12("ymm") "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBERS);

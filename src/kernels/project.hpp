@@ -49,72 +49,105 @@ struct Project {
   template <int M, int N>
   static constexpr bool fetches_ahead() { return kSlabs && 2 * M >= most_rows(N); }
 
-  // Terms [begin, end) of M rows x N registers in one chain; the first starts from the bias, later ones
-  // are added to c.
+  static constexpr int kSteps = kForSize ? 1 : Arch::steps;  // terms of a turn of the loop
+  static constexpr bool kIndexed = kSteps == 1 && !S::kLanes;  // rows by one index, or each by a pointer that moves
+
+  // Where M rows and the weights of N registers are read; rows end or begin here.
   template <int M, int N>
-  static HEED_INLINE_IF_FAST void chain(const Tile& t, size_t begin, size_t end) {
+  struct Cursor {
+    static constexpr int P = W == int(kPanel) ? N : 1;  // panels
+    const ptrdiff_t term_stride;
+    const float *a[M], *b[P], *ahead;
+    ptrdiff_t k = 0;  // counted to 0: an end would take one more register
+
+    HEED_INLINE Cursor(const Tile& t, size_t begin, size_t rows)
+        : term_stride(kTermStride ? ptrdiff_t(t.b_stride) : ptrdiff_t(kPanel)),
+          ahead(kSlabs ? t.ahead + begin % kSlabDepth / 2 * kPanel : nullptr) {
+      HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + rows;
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + ptrdiff_t(begin) * term_stride;
+    }
+    HEED_INLINE float row(int i, int term) const { return a[i][kIndexed ? k : term]; }
+    HEED_INLINE const float* weights(int j, int term) const {
+      return P == 1 ? b[0] + term * int(kPanel) + j * W : b[j] + term * int(kPanel);
+    }
+    HEED_INLINE void advance(int terms) {
+      k += terms;
+      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * term_stride;
+      if constexpr (!kIndexed) {
+        HEED_UNROLL for (int i = 0; i < M; ++i) hide(a[i] += terms);
+        HEED_UNROLL for (int j = 0; j < P; ++j) hide(b[j]);
+        hide(k);
+      }
+    }
+  };
+
+  // n terms of M rows x N registers in one chain; the first starts from the bias, later ones are added to c.
+  template <int M, int N>
+  static HEED_INLINE void sum_chain(const Tile& t, Cursor<M, N>& at, size_t n, bool first) {
     V acc[M][N];
     HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
+      const V start = first && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    constexpr int P = W == int(kPanel) ? N : 1, kSteps = kSlabs ? Arch::steps : 1;  // P: panels
-    const size_t term_stride = kTermStride ? t.b_stride : kPanel;
-    const float *a[M], *b[P], *ahead = kSlabs ? t.ahead + begin % kSlabDepth / 2 * kPanel : nullptr;
-    HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + end;
-    HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + begin * term_stride;
-    ptrdiff_t k = ptrdiff_t(begin) - ptrdiff_t(end);  // counted to 0: an end would take one more register
+    at.k = -ptrdiff_t(n);
     if constexpr (S::kLanes) {
-      for (; k <= -W; b[0] += W * kPanel, k += W) {
+      for (; at.k <= -W; at.advance(W)) {
         V x[M];
-        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(a[i] + k);
+        HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::load(at.a[i]);
         for_constants<W>([&](auto lane) HEED_LAMBDA {
-          fma_lane_step<lane, S>(x, b[0] + size_t(lane) * kPanel, W, acc);
+          fma_lane_step<lane, S>(x, at.weights(0, lane), W, acc);
         });
       }
     }
-    const auto step = [&](ptrdiff_t term, int at) HEED_LAMBDA {
+    const auto step = [&](int term) HEED_LAMBDA {
       V w[N];
-      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(P == 1 ? b[0] + at + j * W : b[j] + at);
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(at.weights(j, term));
       if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
-        HEED_UNROLL for (int j = 0; j < P; ++j) __builtin_prefetch(b[j] + at + Arch::prefetch_rows * int(kPanel));
+        HEED_UNROLL for (int j = 0; j < at.P; ++j) __builtin_prefetch(at.b[j] + (term + Arch::prefetch_rows) * int(kPanel));
       }
       HEED_UNROLL for (int i = 0; i < M; ++i) {
-        const auto x = S::set(a[i][term]);
+        const auto x = S::set(at.row(i, term));
         HEED_UNROLL for (int j = 0; j < N; ++j) {
           if constexpr (kSteps > 1) S::fma_into(acc[i][j], w[j], x);
           else acc[i][j] = S::fma(x, w[j], acc[i][j]);
         }
       }
     };
-    const auto advance = [&](int terms) HEED_LAMBDA {
-      HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * ptrdiff_t(term_stride);
-    };
-    for (; k <= -kSteps; k += kSteps, advance(kSteps)) {
+    for (; at.k <= -kSteps; at.advance(kSteps)) {
       HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
         if constexpr (fetches_ahead<M, N>()) {
-          if (u % 2 == 0) __builtin_prefetch(ahead + u / 2 * int(kPanel), 0, 2);
+          if (u % 2 == 0) __builtin_prefetch(at.ahead + u / 2 * int(kPanel), 0, 2);
         }
-        step(k + u, u * int(kPanel));
+        step(u);
       }
-      if constexpr (kSlabs) ahead += kSteps / 2 * kPanel;
+      if constexpr (kSlabs) hide(at.ahead += kSteps / 2 * kPanel);
     }
     if constexpr (kSteps > 1)
-      for (; k != 0; ++k, advance(1)) step(k, 0);
+      for (; at.k != 0; at.advance(1)) step(0);
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       float* const c = t.c[i];
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j)
-        S::store(c + j * W, begin == 0 ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
+        S::store(c + j * W, first ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
     }
   }
 
-  // Terms [k0, k1), chain by chain; k0 is where a chain begins.
+  // Terms [begin, end) in one chain.
+  template <int M, int N>
+  static HEED_INLINE_IF_FAST void chain(const Tile& t, size_t begin, size_t end) {
+    Cursor<M, N> at(t, begin, kIndexed ? end : begin);
+    sum_chain(t, at, end - begin, begin == 0);
+  }
+
+  // Terms [k0, k1), chain by chain; k0 is where a chain begins. Pointers that move run on from chain to
+  // chain: set anew for each, they would come late, by some 30 cycles.
   template <int M, int N>
   static HEED_NOINLINE void chains(const Tile& t, size_t k0, size_t k1) {
+    [[maybe_unused]] Cursor<M, N> at(t, k0, k0);
     for (size_t end; k0 < k1; k0 = end) {
       end = k1 - k0 < kReduceBlock ? k1 : k0 + kReduceBlock;
-      chain<M, N>(t, k0, end);
+      if constexpr (kIndexed) chain<M, N>(t, k0, end);
+      else sum_chain(t, at, end - k0, k0 == 0);
     }
   }
 

@@ -231,6 +231,13 @@ struct PickSimd<Arch, scalar_isa> { using type = ScalarSimd<Arch>; };
 template <class Arch>
 using simd_of = typename detail::PickSimd<Arch, typename Arch::isa>::type;
 
+// Where a loop has many pointers, GCC counts some from others and keeps in memory where they begin, unless it
+// cannot see what becomes of them.
+template <class T>
+static HEED_INLINE void hide(T& x) {
+  asm("" : "+r"(x));
+}
+
 // Accumulators as the loops after the sum read them: the same registers, but in a small build a
 // copy in memory, so that those loops need not be unrolled.
 template <class V, int M, int N>

@@ -57,10 +57,11 @@ HEED_APART heed_status check_mask_ranks(Request& in) {
 }
 
 void read_sizes(Request& in) {
-  for (uint32_t i = 0; i < 3; ++i) {
+  Sizes s{};
+  for (uint32_t i = 0; i < 3; in.sizes[i++] = s) {
     const heed_tensor& t = *in.inputs[i];
-    in.sizes[i] = {in.batched ? t.shape[in.batch_axis] : 1, t.shape[in.batched], t.shape[in.length_axis],
-                   t.shape[t.rank - 1]};
+    if (in.repeats(i)) continue;
+    s = {in.batched ? t.shape[in.batch_axis] : 1, t.shape[in.batched], t.shape[in.length_axis], t.shape[t.rank - 1]};
   }
 }
 
@@ -170,7 +171,7 @@ HEED_APART heed_status check_padding(Request& in) {
 heed_status check_all_rows(Request& in) {
   heed_status status = HEED_OK;
   for (uint32_t i = 0; i < 3 && status == HEED_OK; ++i)
-    status = check_rows(Sentence(uint32_t(Sentence::name_query) + i), *in.inputs[i], in.error);
+    if (!in.repeats(i)) status = check_rows(Sentence(uint32_t(Sentence::name_query) + i), *in.inputs[i], in.error);
   return status;
 }
 

@@ -56,9 +56,10 @@ void fill(const Request& in, Job& job) {
   job.batch = in.batch();
   job.queries = in.queries();
   job.keys = in.keys();
-  fill_rows(in, *in.inputs[0], job.query);
-  fill_rows(in, *in.inputs[1], job.key);
-  fill_rows(in, *in.inputs[2], job.value);
+  Rows rows;
+  Rows* const to[] = {&job.query, &job.key, &job.value};
+  for (uint32_t i = 0; i < 3; *to[i++] = rows)
+    if (!in.repeats(i)) fill_rows(in, *in.inputs[i], rows);
   fill_rows(in, *in.output, job.output);
   job.padding.data = nullptr;
   job.mask = {};

@@ -74,6 +74,8 @@ struct Request {
   uint32_t keys() const { return sizes[1].length; }
   uint32_t positions() const { return keys() + geometry().extra_slots(); }
   bool projects() const { return !kWithSdpa || plan.geometry.projects(); }
+  // Is input i the one before it, as in self-attention? Then nothing new is in it.
+  bool repeats(uint32_t i) const { return !kForSize && i != 0 && inputs[i] == inputs[i - 1]; }
 };
 
 // PyTorch's checks in PyTorch's order, and the limits of the plan; reads axes and lengths.

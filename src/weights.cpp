@@ -135,17 +135,19 @@ heed_status check_weights_memory(const heed_plan* plan, const void* weights, hee
 
 }  // namespace
 
-// memcmp, without asking libc for it, of all but the checksum.
+// memcmp, without asking libc for it, of all but the checksum, a word of the machine at a time.
 bool weights_match(const heed_plan& plan, const void* weights) {
   constexpr size_t kCrc = offsetof(WeightsHeader, crc);
   const unsigned char *a = reinterpret_cast<const unsigned char*>(&plan.header),
                       *b = static_cast<const unsigned char*>(weights);
-  uint32_t difference = 0;
-  for (size_t at = 0; at < sizeof(WeightsHeader); at += sizeof(uint32_t)) {
-    uint32_t want, came;
+  uintptr_t difference = 0;
+  for (size_t at = 0; at < sizeof(WeightsHeader); at += sizeof difference) {
+    uintptr_t want, came;
     memcpy(&want, a + at, sizeof want);
     memcpy(&came, b + at, sizeof came);
-    if (at != kCrc) difference |= want ^ came;
+    want ^= came;
+    if (at / sizeof want == kCrc / sizeof want) want &= ~(uintptr_t(0xffffffffu) << kCrc % sizeof want * 8);
+    difference |= want;
   }
   return difference == 0;
 }

@@ -103,7 +103,8 @@ struct Project {
       V w[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(at.weights(j, term));
       if constexpr (Arch::prefetch_rows != 0 && !fetches_ahead<M, N>()) {
-        HEED_UNROLL for (int j = 0; j < at.P; ++j) __builtin_prefetch(at.b[j] + (term + Arch::prefetch_rows) * int(kPanel));
+        const int ahead = (term + Arch::prefetch_rows) * int(kPanel);
+        HEED_UNROLL for (int j = 0; j < at.P; ++j) __builtin_prefetch(at.b[j] + ahead);
       }
       HEED_UNROLL for (int i = 0; i < M; ++i) {
         const auto x = S::set(at.row(i, term));

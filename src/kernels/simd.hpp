@@ -171,6 +171,12 @@ struct Simd {
 #endif
   static HEED_INLINE V shift_to_exponent(V a) { return V(detail::shift_to_exponent(a.data)); }
   static HEED_INLINE void transpose(V (&r)[W]) { detail::transpose_registers(r); }
+  // Four lanes each: four i from p + i * stride; one four; r[i] lane j <-> r[j] lane i of every four.
+  static HEED_INLINE V load_fours(const float* p, ptrdiff_t stride) {
+    return V(detail::load_fours(V(0.0f).data, p, stride));
+  }
+  static HEED_INLINE void store_four(float* p, V v, int i) { detail::store_four(p, v.data, i); }
+  static HEED_INLINE void transpose_fours(V (&r)[4]) { detail::transpose_fours(r[0].data, r); }
 
   // Where one lane of a register can be a factor, W scalars are best loaded at once.
 #if defined(__aarch64__)

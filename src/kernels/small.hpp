@@ -97,12 +97,13 @@ struct Small {
 
   static HEED_INLINE void store_heads(const float* ot, size_t features, size_t rows, float* to, ptrdiff_t stride) {
     for (size_t f = 0; f < features; f += W, ot += W * W) {
-      V r[W];
-      HEED_UNROLL for (int i = 0; i < W; ++i) r[i] = S::load(ot + i * W);
-      S::transpose(r);
-      HEED_UNROLL for (int i = 0; i < W; i += M)
-        if (i == 0 || size_t(i) < rows)
-          HEED_UNROLL for (int u = 0; u < M; ++u) S::store(to + (i + u) * stride + f, r[i + u]);
+      HEED_UNROLL for (int i = 0; i < W; i += M) {
+        if (i != 0 && size_t(i) >= rows) break;
+        V r[M];
+        HEED_UNROLL for (int u = 0; u < M; ++u) r[u] = S::load_fours(ot + u * W + i, M * W);
+        S::transpose_fours(r);
+        HEED_UNROLL for (int u = 0; u < M; ++u) S::store(to + (i + u) * stride + f, r[u]);
+      }
     }
   }
 
@@ -177,37 +178,36 @@ struct Small {
 
   // ---- attention weights -------------------------------------------------------------
 
-  // What `lanes` has as keys x queries goes to rows of keys.
-  static HEED_NOINLINE void store_weights(const float* lanes, size_t keys, float scale, Rows to) {
-    for (size_t j = 0; j < keys; j += W, lanes += W * W) {
-      const size_t left = keys - j;
-      V r[W];
-      HEED_UNROLL for (int i = 0; i < W; i += M) {
-        const int at = size_t(i) < left ? i : 0;
-        HEED_UNROLL for (int u = 0; u < M; ++u) r[i + u] = S::mul(S::load(lanes + (at + u) * W), S::set(scale));
-      }
-      S::transpose(r);
-      float* w = to.first + j;
-      HEED_UNROLL for (int i = 0; i < W; ++i, w += to.stride) {
-        if (uint32_t(i) == to.count) break;
-        if (left >= size_t(W)) {
-          S::store(w, r[i]);
-          continue;
-        }
-        alignas(64) float part[W];
-        S::store(part, r[i]);
-        size_t c = 0;
-        for (; c + M <= left; c += M) __builtin_memcpy(w + c, part + c, M * sizeof(float));
-        for (; c < left; ++c) w[c] = part[c];
-      }
+  // mean = p / sum, or that added to it.
+  static HEED_INLINE void add_weights(const float* p, size_t keys, V inverse, bool first, float* mean) {
+    for (size_t j = 0; j < keys; ++j, p += W, mean += W) {
+      const V w = S::mul(S::load(p), inverse);
+      S::store(mean, first ? w : S::add(S::load(mean), w));
     }
   }
 
-  // p / sum, in place or added to the other heads'.
-  static HEED_INLINE void normalize(const float* p, size_t keys, V inverse, bool add, float* to) {
-    for (size_t j = 0; j < keys; ++j, p += W, to += W) {
-      const V w = S::mul(S::load(p), inverse);
-      S::store(to, add ? S::add(S::load(to), w) : w);
+  // (mean + p / sum) * scale, keys x queries, goes to rows of keys; mean may be nullptr.
+  static HEED_NOINLINE void store_weights(const float* p, size_t keys, V inverse, const float* mean, float scale,
+                                          Rows to) {
+    for (size_t j = 0; j < keys; j += M) {
+      V r[M];
+      HEED_UNROLL for (int u = 0; u < M; ++u) {
+        r[u] = S::mul(S::load(p + (j + u) * W), inverse);
+        if (mean) r[u] = S::add(S::load(mean + (j + u) * W), r[u]);
+        r[u] = S::mul(r[u], S::set(scale));
+      }
+      S::transpose_fours(r);
+      float* w = to.first + j;
+      HEED_UNROLL for (int i = 0; i < W; ++i, w += to.stride) {
+        if (uint32_t(i) == to.count) break;
+        if (j + M <= keys) {
+          S::store_four(w, r[i % M], i / M);
+          continue;
+        }
+        float part[M];
+        S::store_four(part, r[i % M], i / M);
+        for (size_t c = 0; c < keys - j; ++c) w[c] = part[c];
+      }
     }
   }
 
@@ -222,12 +222,13 @@ struct Small {
     for (uint32_t head = 0; head < g.num_heads; ++head) {
       const V inverse = attend(h);
       if (g.weights) {
-        Rows to = {g.weights + ptrdiff_t(row) * g.weights_stride, g.weights_stride, rows};
-        const bool average = g.weights_head == 0;
-        normalize(h.scores, h.keys, inverse, average && head != 0, average ? mean : h.scores);
-        to.first += ptrdiff_t(head) * g.weights_head;
-        if (!average) store_weights(h.scores, h.keys, 1.0f, to);
-        else if (head + 1 == g.num_heads) store_weights(mean, h.keys, 1.0f / float(g.num_heads), to);
+        const bool average = g.weights_head == 0, last = head + 1 == g.num_heads;
+        const Rows to = {g.weights + ptrdiff_t(head) * g.weights_head + ptrdiff_t(row) * g.weights_stride,
+                         g.weights_stride, rows};
+        if (average && !last) add_weights(h.scores, h.keys, inverse, head == 0, mean);
+        else
+          store_weights(h.scores, h.keys, inverse, average && head != 0 ? mean : nullptr,
+                        average ? 1.0f / float(g.num_heads) : 1.0f, to);
       }
       h.k += h.dim, h.v += h.dim, h.qt += h.dim * W, h.ot += h.dim * W;
     }

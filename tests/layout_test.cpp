@@ -30,6 +30,12 @@ constexpr heed_sdpa_config sdpa_config(uint32_t dim, uint32_t length) {
   return c;
 }
 static_assert(heed::workspace_bytes(sdpa_config(64, 100000)) < 1 << 20, "SDPA reads its caller's rows");
+// Groups: whole panels; 64 features in large modules, as many groups for each slice.
+static_assert(heed::heads_per_group(12, 32, 1) == 2 && heed::heads_per_group(12, 32, 3) == 2);
+static_assert(heed::heads_per_group(12, 32, 4) == 1 && heed::heads_per_group(11, 32, 1) == 1);
+static_assert(heed::heads_per_group(16, 16, 4) == 4 && heed::heads_per_group(16, 16, 8) == 2);
+static_assert(heed::heads_per_group(7, 32, 1) == 1 && heed::heads_per_group(4, 32, 1) == 1);
+static_assert(heed::heads_per_group(8, 64, 1) == 1 && heed::heads_per_group(8, 36, 1) == 4);
 static_assert(HEED_PLAN_BYTES % HEED_ALIGNMENT == 0);
 
 constexpr auto lecture = heed::Config(8, 2).batch_first().max_query(4).slices(2);

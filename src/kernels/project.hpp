@@ -81,15 +81,16 @@ struct Project {
     }
   };
 
-  // n terms of M rows x N registers in one chain; the first starts from the bias, later ones are added to c.
+  // Terms [begin, end) of M rows x N registers in one chain; the first starts from the bias, later ones are
+  // added to c.
   template <int M, int N>
-  static HEED_INLINE void sum_chain(const Tile& t, Cursor<M, N>& at, size_t n, bool first) {
+  static HEED_INLINE void sum_chain(const Tile& t, Cursor<M, N>& at, size_t begin, size_t end) {
     V acc[M][N];
     HEED_UNROLL for (int j = 0; j < N; ++j) {
-      const V start = first && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
+      const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
       HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
     }
-    at.k = -ptrdiff_t(n);
+    at.k = ptrdiff_t(begin) - ptrdiff_t(end);
     if constexpr (S::kLanes) {
       for (; at.k <= -W; at.advance(W)) {
         V x[M];
@@ -129,7 +130,7 @@ struct Project {
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       float* const c = t.c[i];
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j)
-        S::store(c + j * W, first ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
+        S::store(c + j * W, begin == 0 ? sum.of[i][j] : S::add(S::load(c + j * W), sum.of[i][j]));
     }
   }
 
@@ -137,7 +138,7 @@ struct Project {
   template <int M, int N>
   static HEED_INLINE_IF_FAST void chain(const Tile& t, size_t begin, size_t end) {
     Cursor<M, N> at(t, begin, kIndexed ? end : begin);
-    sum_chain(t, at, end - begin, begin == 0);
+    sum_chain(t, at, begin, end);
   }
 
   // Terms [k0, k1), chain by chain; k0 is where a chain begins. Pointers that move run on from chain to
@@ -148,7 +149,7 @@ struct Project {
     for (size_t end; k0 < k1; k0 = end) {
       end = k1 - k0 < kReduceBlock ? k1 : k0 + kReduceBlock;
       if constexpr (kIndexed) chain<M, N>(t, k0, end);
-      else sum_chain(t, at, end - k0, k0 == 0);
+      else sum_chain(t, at, k0, end);
     }
   }
 

@@ -117,7 +117,7 @@ Reason projections(const heed_plan& p) {
   return {"projections", text("tiles of ", counted(t.project_rows, "row"), " x ", registers_of(p, t.project_registers),
                               " features; rows go in blocks of ", kQueryBlock, ", which stay in cache, and ",
                               counted(p.geometry.max_key, "key"), " end with one of ", last,
-                              p.geometry.group == 1 ? "" : text("; ", p.geometry.group, " heads at a time fill whole panels of weights"))};
+                              p.geometry.group == 1 ? "" : text("; ", p.geometry.group, " heads at a time fill whole panels of weights, or tiles of four"))};
 }
 
 Reason queries(const heed_plan& p, const Groups& groups) {

@@ -192,8 +192,8 @@ struct Small {
     for (size_t j = 0; j < keys; j += M) {
       V r[M];
       HEED_UNROLL for (int u = 0; u < M; ++u) {
-        r[u] = S::mul(S::load(p + (j + u) * W), inverse);
-        if (mean) r[u] = S::add(S::load(mean + (j + u) * W), r[u]);
+        r[u] = S::mul(S::load(p + (j + size_t(u)) * W), inverse);
+        if (mean) r[u] = S::add(S::load(mean + (j + size_t(u)) * W), r[u]);
         r[u] = S::mul(r[u], S::set(scale));
       }
       S::transpose_fours(r);

@@ -52,7 +52,8 @@ struct Project {
   static constexpr int kSteps = kForSize ? 1 : Arch::steps;  // terms of a turn of the loop
   static constexpr bool kIndexed = kSteps == 1 && !S::kLanes;  // rows by one index, or each by a pointer that moves
 
-  // Where M rows and the weights of N registers are read; rows end or begin here.
+  // Where M rows and the weights of N registers are read. `rows`: the term at which a row's pointer stands, the
+  // end of the chain with an index, the first term without.
   template <int M, int N>
   struct Cursor {
     static constexpr int P = W == int(kPanel) ? N : 1;  // panels
@@ -134,10 +135,11 @@ struct Project {
     }
   }
 
-  // Terms [begin, end) in one chain.
+  // Terms [begin, end) in one chain, rows by index.
   template <int M, int N>
   static HEED_INLINE_IF_FAST void chain(const Tile& t, size_t begin, size_t end) {
-    Cursor<M, N> at(t, begin, kIndexed ? end : begin);
+    static_assert(kIndexed);
+    Cursor<M, N> at(t, begin, end);
     sum_chain(t, at, begin, end);
   }
 

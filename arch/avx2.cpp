@@ -7,9 +7,9 @@ struct avx2 {
   using isa = xsimd::fma3<xsimd::avx2>;
   using small = avx2;
   static constexpr int project_rows = 6, project_vectors = 2, project_sums = project_rows * project_vectors;
-  static constexpr bool project_slabs = false;
+  static constexpr bool project_slabs = true;
   static constexpr int prefetch_rows = 32;
-  static constexpr int attend_rows = 4, attend_vectors = 3, steps = 4;
+  static constexpr int attend_rows = 4, attend_vectors = 3, steps = 8;
   static constexpr int few_rows = 3;
 };
 }  // namespace

@@ -171,8 +171,11 @@ struct Attend {
   static HEED_NOINLINE V softmax_register(const KeyBlock& b, float* s, size_t lanes, V max) {
     V sum[4] = {S::set(0.0f), S::set(0.0f), S::set(0.0f), S::set(0.0f)};
     uint32_t i = 0;
+    constexpr int kTogether = Arch::attend_rows * NV < 16 ? 2 : 4;  // of 16 registers the sums keep four
     if constexpr (!kForSize)
-      for (; i + 4 <= b.keys; i += 4, s += 4 * lanes) weigh<4>(s, lanes, max, sum);
+      for (; i + 4 <= b.keys; i += 4)
+        HEED_UNROLL for (int u = 0; u < 4; u += kTogether, s += kTogether * lanes)
+          weigh<kTogether>(s, lanes, max, sum + u);
     for (; i < b.keys; ++i, s += lanes) weigh<1>(s, lanes, max, &sum[i % 4]);
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
   }

@@ -2,10 +2,11 @@
 //
 // Lanes are output features. A tile holds MR rows x NV registers of accumulators; rows of a
 // are read where they lie (one broadcast each), weights come as panels of 16 features.
-// Where the arch asks for it, all rows of a block pass a slab of the weights, which stays in the
-// first cache, before any goes on to the next. Weights of a large module come from beyond the
-// second cache, and the first rows would wait for them (6 % at minilm): tiles of many rows fetch
-// the next slab, a line every other term; tiles of few rows fetch what they soon read themselves.
+// Where the arch asks for it, all rows of a block pass a slab of the weights before any goes on to
+// the next. Weights of a large module come from beyond the second cache, and the first rows would
+// wait for them (6 % at minilm): the first tiles of many rows fetch the next slab, a line every other
+// term, and the others nothing, since what is near already costs as much to fetch (5 % with AVX2);
+// tiles of few rows fetch what they soon read themselves.
 // The sum runs in index order, one chain of fma per 48 terms, so that an element of c does
 // not depend on the arch, the tile, or which other rows and features are computed with it.
 #pragma once
@@ -21,7 +22,7 @@ struct Project {
   using V = typename S::V;
   static constexpr int W = S::W, MR = Arch::project_rows, NV = Arch::project_vectors;
   static constexpr bool kSlabs = Arch::project_slabs && !kForSize;
-  static constexpr size_t kSlabDepth = 4 * kReduceBlock;  // of 4 panels 48 KiB
+  static constexpr size_t kSlabDepth = 8 * kReduceBlock;
 
   // A tile's registers lie in one panel, or are one panel each.
   static_assert(W == int(kPanel) || int(kPanel) % (NV * W) == 0);
@@ -35,7 +36,7 @@ struct Project {
     const float* b;     // its weights; those of the next are b_stride further
     size_t b_stride;    // with kTermStride: those of the next term
     const float* bias;  // nullptr: 0
-    const float* ahead; // with slabs: what to fetch while this tile computes
+    const float* ahead; // with slabs: what to fetch while this tile computes; nullptr: nothing
   };
 
   // Built for size, tiles of scores are tiles of this kernel (scores.hpp), whose weights are no panels.
@@ -54,7 +55,7 @@ struct Project {
 
   // Where M rows and the weights of N registers are read. `rows`: the term at which a row's pointer stands, the
   // end of the chain with an index, the first term without.
-  template <int M, int N>
+  template <int M, int N, bool Ahead = false>
   struct Cursor {
     static constexpr int P = W == int(kPanel) ? N : 1;  // panels
     const ptrdiff_t term_stride;
@@ -63,7 +64,7 @@ struct Project {
 
     HEED_INLINE Cursor(const Tile& t, size_t begin, size_t rows)
         : term_stride(kTermStride ? ptrdiff_t(t.b_stride) : ptrdiff_t(kPanel)),
-          ahead(kSlabs ? t.ahead + begin % kSlabDepth / 2 * kPanel : nullptr) {
+          ahead(Ahead ? t.ahead + begin % kSlabDepth / 2 * kPanel : nullptr) {
       HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = t.a[i] + rows;
       HEED_UNROLL for (int j = 0; j < P; ++j) b[j] = t.b + size_t(j) * t.b_stride + ptrdiff_t(begin) * term_stride;
     }
@@ -74,6 +75,7 @@ struct Project {
     HEED_INLINE void advance(int terms) {
       k += terms;
       HEED_UNROLL for (int j = 0; j < P; ++j) b[j] += terms * term_stride;
+      if constexpr (Ahead) hide(ahead += terms / 2 * int(kPanel));
       if constexpr (!kIndexed) {
         HEED_UNROLL for (int i = 0; i < M; ++i) hide(a[i] += terms);
         HEED_UNROLL for (int j = 0; j < P; ++j) hide(b[j]);
@@ -84,8 +86,8 @@ struct Project {
 
   // Terms [begin, end) of M rows x N registers in one chain; the first starts from the bias, later ones are
   // added to c.
-  template <int M, int N>
-  static HEED_INLINE void sum_chain(const Tile& t, Cursor<M, N>& at, size_t begin, size_t end) {
+  template <int M, int N, bool Ahead>
+  static HEED_INLINE void sum_chain(const Tile& t, Cursor<M, N, Ahead>& at, size_t begin, size_t end) {
     V acc[M][N];
     HEED_UNROLL for (int j = 0; j < N; ++j) {
       const V start = begin == 0 && t.bias ? S::load(t.bias + j * W) : S::set(0.0f);
@@ -118,12 +120,11 @@ struct Project {
     };
     for (; at.k <= -kSteps; at.advance(kSteps)) {
       HEED_UNROLL for (int u = 0; u < kSteps; ++u) {
-        if constexpr (fetches_ahead<M, N>()) {
+        if constexpr (Ahead) {  // a line every other term
           if (u % 2 == 0) __builtin_prefetch(at.ahead + u / 2 * int(kPanel), 0, 2);
         }
         step(u);
       }
-      if constexpr (kSlabs) hide(at.ahead += kSteps / 2 * kPanel);
     }
     if constexpr (kSteps > 1)
       for (; at.k != 0; at.advance(1)) step(0);
@@ -145,9 +146,9 @@ struct Project {
 
   // Terms [k0, k1), chain by chain; k0 is where a chain begins. Pointers that move run on from chain to
   // chain: set anew for each, they would come late, by some 30 cycles.
-  template <int M, int N>
+  template <int M, int N, bool Ahead>
   static HEED_NOINLINE void chains(const Tile& t, size_t k0, size_t k1) {
-    [[maybe_unused]] Cursor<M, N> at(t, k0, k0);
+    [[maybe_unused]] Cursor<M, N, Ahead> at(t, k0, k0);
     for (size_t end; k0 < k1; k0 = end) {
       end = k1 - k0 < kReduceBlock ? k1 : k0 + kReduceBlock;
       if constexpr (kIndexed) chain<M, N>(t, k0, end);
@@ -164,7 +165,10 @@ struct Project {
     if constexpr (M > 1) {
       if (rows < uint32_t(M)) return chains_of<N, smaller_tile<W>(M)>(t, k0, k1, rows, n);
     }
-    chains<M, N>(t, k0, k1);
+    if constexpr (fetches_ahead<M, N>()) {
+      if (t.ahead) return chains<M, N, true>(t, k0, k1);
+    }
+    chains<M, N, false>(t, k0, k1);
   }
 
   static HEED_NOINLINE void tile(const Tile& t, size_t k0, size_t k1, uint32_t rows, uint32_t n) {
@@ -202,15 +206,16 @@ struct Project {
 
   // n panels, slab by slab: all rows pass one before the next.
   static HEED_NOINLINE void slabs(const ProjectArgs& g, Tile& t, ptrdiff_t column, uint32_t rows, uint32_t n) {
-    const uint32_t most = uint32_t(most_rows(int(n)));
+    const uint32_t most = uint32_t(most_rows(int(n))), panels = W == int(kPanel) ? n : 1;
+    const size_t panel_depth = g.depth * kPanel;
     for (size_t k = 0; k < g.depth; k += kSlabDepth) {
       const size_t end = g.depth - k < kSlabDepth ? g.depth : k + kSlabDepth;
-      const float* next = end < g.depth ? t.b + end * kPanel : t.b + n * t.b_stride;
+      const float* next = end < g.depth ? t.b + end * kPanel : t.b + panels * panel_depth;
       uint32_t half = 0;  // of a panel of the next slab: what a tile fetches
       for (uint32_t row = 0, left = rows; left != 0; ++half) {
         const uint32_t m = tile_size(left, most, false);
         gather(g, t, column, &row, m);
-        t.ahead = half < 2 * n ? next + half / 2 * t.b_stride + half % 2 * (kSlabDepth / 2 * kPanel) : t.b + k * kPanel;
+        t.ahead = half < 2 * panels ? next + half / 2 * panel_depth + half % 2 * (kSlabDepth / 2 * kPanel) : nullptr;
         tile(t, k, end, m, n);
         left -= m;
       }
@@ -227,7 +232,7 @@ struct Project {
     const ptrdiff_t column = ptrdiff_t(feature) - ptrdiff_t(g.first);
     if constexpr (kSlabs) {
       if (whole) return slabs(g, t, column, rows, n);
-      t.ahead = t.b;
+      t.ahead = nullptr;
     }
     const uint32_t most = uint32_t(most_rows(int(n)));
     for (uint32_t row = 0, left = rows; left != 0;) {

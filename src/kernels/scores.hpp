@@ -38,11 +38,14 @@ struct Scores {
     Project<Arch>::template chain<M, N>(t, 0, g.head_dim);
   }
 
-  // Long sequences do not stay in the second cache. For each feature a tile fetches a line of what follows
-  // it, in all kAhead rows: by turns of the values that go with its keys, and of the keys of the next
-  // block. Nothing new where rows do not follow each other.
+  // Long sequences do not stay in the second cache (short ones do: fetching them costs 1 to 3 %). For each
+  // feature a tile fetches a line of what follows it, in all kAhead rows: by turns of the values that go with
+  // its keys, and of the keys of the next block. Nothing new where rows do not follow each other.
   static constexpr int kAhead = HEED_ALIGNMENT / sizeof(float);
-  static constexpr bool kFetches = Arch::prefetch_rows != 0;
+  static constexpr size_t kStays = size_t(1) << 19;  // bytes of keys and values
+  static HEED_INLINE bool fetches(const AttendArgs& g) {
+    return Arch::prefetch_rows != 0 && size_t(g.positions) * (g.head_dim + g.value_dim) * sizeof(float) > kStays;
+  }
   static HEED_INLINE const float* ahead_of(const AttendArgs& g, const KeyBlock& b, uint32_t i) {
     const uint32_t next = b.begin + i / kAhead * kAhead + kKeyBlock;
     const bool values = i % kAhead < kAhead / 2;
@@ -53,7 +56,7 @@ struct Scores {
 
   // Scores of M keys, whose rows begin at k[i], and the maximum raised to them. The maximum
   // stays in memory: in registers it would push q out of them.
-  template <int M, int N, class... Ahead>  // const float*, if the arch fetches
+  template <int M, int N, class... Ahead>  // const float*, if it fetches
   static HEED_INLINE void tile(const AttendArgs& g, const float* const (&k)[M], const float* bias, float* s, V* max,
                                Ahead... ahead) {
     if constexpr (Project<Arch>::kTermStride) {
@@ -123,19 +126,25 @@ struct Scores {
     tile<M, N>(g, k, bias_from(g, 0) ? bias : nullptr, g.scores + i * N * W, max);
   }
 
-  template <int N>
-  static HEED_NOINLINE void tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
-    const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
+  template <int N, bool Fetches>
+  static HEED_INLINE void whole_tiles(const AttendArgs& g, const KeyBlock& b, uint32_t whole, V* max) {
     const float* k[MR];
     HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] = g.k + ptrdiff_t(b.begin + uint32_t(r)) * g.k_stride;
     const float* bias = bias_from(g, b.begin);
     float* s = g.scores;
     for (uint32_t i = 0; i < whole; i += MR, s += MR * N * W) {
-      if constexpr (kFetches) tile<MR, N>(g, k, bias, s, max, ahead_of(g, b, i));
+      if constexpr (Fetches) tile<MR, N>(g, k, bias, s, max, ahead_of(g, b, i));
       else tile<MR, N>(g, k, bias, s, max);
       HEED_UNROLL for (int r = 0; r < MR; ++r) k[r] += MR * g.k_stride;
       if (bias) bias += MR;
     }
+  }
+
+  template <int N>
+  static HEED_NOINLINE void tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
+    const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
+    if (fetches(g)) whole_tiles<N, true>(g, b, whole, max);
+    else whole_tiles<N, false>(g, b, whole, max);
     constexpr int kHalf = few_tile_sizes(W) ? 0 : MR / 2;
     uint32_t i = whole;
     for (; i + kHalf < b.keys; i += MR) odd_tile<MR, N>(g, b, i, max);

@@ -26,12 +26,6 @@ struct AttendFew {
       const uint32_t keys = end < kKeyBlock ? end : kKeyBlock;
       return g.scores + r * round_up(keys, W);
     }
-    // The part of a block that row r sees.
-    KeyBlock part(KeyBlock b, uint32_t r) const {
-      const uint32_t own = position_limit(g, first + r);
-      if (own < b.begin + b.keys) b.keys = own > b.begin ? own - b.begin : 0;
-      return b;
-    }
   };
 
   static HEED_INLINE float first_lane(V v) {
@@ -90,11 +84,12 @@ struct AttendFew {
 
   static HEED_INLINE void mask_row(const Rows& p, const KeyBlock& b, uint32_t r) {
     const AttendArgs& g = p.g;
-    if (!has_mask(g) && b.dense) return;
+    const uint32_t limit = position_limit(g, p.first + r);
+    if (!has_mask(g) && b.dense && b.begin + b.keys <= limit) return;
     for (uint32_t i = 0; i < b.keys; ++i) {
       float* s = p.scores(r) + i;
       const uint32_t position = b.begin + i;
-      if (!is_visible(g, position)) {
+      if (!is_visible(g, position) || position >= limit) {
         *s = kHidden;
       } else if (has_mask(g)) {
         *s = first_lane(add_mask_term<S>(S::set(*s), S::set(mask_term(g, p.first + r, position))));
@@ -124,58 +119,87 @@ struct AttendFew {
     return a > b ? a : b;
   }
 
-  struct Weighted {  // one row's weights of a block, and the values that they go with
-    const AttendArgs& g;
+  // ---- values: R rows x N registers of features at a time -----------------------------
+
+  struct Weighted {  // what a block's values go to
+    Rows& p;
     const KeyBlock& b;
-    const float* p;
-    bool skips(uint32_t k) const { return b.careful && (p[k] == 0.0f || !is_visible(g, b.begin + k)); }
-    const float* v(uint32_t d) const { return g.v + ptrdiff_t(b.begin) * g.v_stride + d; }
+    const float* alpha;
+    bool first;
+    const float* v(uint32_t d) const { return p.g.v + ptrdiff_t(b.begin) * p.g.v_stride + d; }
+    bool skips(uint32_t r, uint32_t k) const {
+      return b.careful && (p.scores(r)[k] == 0.0f || !is_visible(p.g, b.begin + k));
+    }
   };
 
   // Features [d, d + N * W).
-  template <int N>
-  static HEED_INLINE void value_columns(const Weighted& w, float alpha, bool first, uint32_t d, float* out) {
-    V acc[N];
-    HEED_UNROLL for (int j = 0; j < N; ++j) acc[j] = S::set(0.0f);
-    const float* v = w.v(d);
-    for (uint32_t k = 0; k < w.b.keys; ++k, v += w.g.v_stride) {
-      if (w.skips(k)) continue;
-      const auto weight = S::set(w.p[k]);
-      HEED_UNROLL for (int j = 0; j < N; ++j) acc[j] = S::fma(S::load(v + j * W), weight, acc[j]);
+  template <int R, int N>
+  static HEED_INLINE void value_tile(const Weighted& w, uint32_t r, uint32_t d) {
+    V acc[R][N];
+    HEED_UNROLL for (int i = 0; i < R; ++i)
+      HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
+    const float *v = w.v(d), *s = w.p.scores(r);
+    const size_t s_stride = size_t(w.p.scores(1) - w.p.scores(0));
+    for (uint32_t k = 0; k < w.b.keys; ++k, v += w.p.g.v_stride) {
+      if (R == 1 && w.skips(r, k)) continue;
+      HEED_UNROLL for (int i = 0; i < R; ++i) {
+        const auto weight = S::set(s[size_t(i) * s_stride + k]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(S::load(v + j * W), weight, acc[i][j]);
+      }
     }
-    HEED_UNROLL for (int j = 0; j < N; ++j) {
-      float* o = out + d + uint32_t(j * W);
-      S::store(o, first ? acc[j] : S::fma(S::load(o), S::set(alpha), acc[j]));
+    HEED_UNROLL for (int i = 0; i < R; ++i) {
+      const auto alpha = S::set(w.alpha[r + uint32_t(i)]);
+      HEED_UNROLL for (int j = 0; j < N; ++j) {
+        float* o = w.p.out(r + uint32_t(i)) + d + uint32_t(j * W);
+        S::store(o, w.first ? acc[i][j] : S::fma(S::load(o), alpha, acc[i][j]));
+      }
     }
   }
 
-  // The features left over, one lane of value_columns each.
-  static HEED_INLINE void value_rest(const Weighted& w, float alpha, bool first, uint32_t d, float* out) {
-    for (; d < w.g.value_dim; ++d) {
+  // The features left over, one lane of a tile each.
+  static HEED_INLINE void value_rest(const Weighted& w, uint32_t r, uint32_t d) {
+    for (; d < w.p.g.value_dim; ++d) {
       V acc = S::set(0.0f);
       const float* v = w.v(d);
-      for (uint32_t k = 0; k < w.b.keys; ++k, v += w.g.v_stride)
-        if (!w.skips(k)) acc = S::fma(S::set(*v), S::set(w.p[k]), acc);
-      out[d] = first_lane(first ? acc : S::fma(S::set(out[d]), S::set(alpha), acc));
+      for (uint32_t k = 0; k < w.b.keys; ++k, v += w.p.g.v_stride)
+        if (!w.skips(r, k)) acc = S::fma(S::set(*v), S::set(w.p.scores(r)[k]), acc);
+      float* o = w.p.out(r) + d;
+      *o = first_lane(w.first ? acc : S::fma(S::set(*o), S::set(w.alpha[r]), acc));
     }
   }
 
-  static HEED_NOINLINE void values(const Weighted& w, float alpha, bool first, float* out) {
-    uint32_t d = 0;
-    for (; d + 4 * W <= w.g.value_dim; d += 4 * W) value_columns<4>(w, alpha, first, d, out);
-    for (; d + W <= w.g.value_dim; d += W) value_columns<1>(w, alpha, first, d, out);
-    value_rest(w, alpha, first, d, out);
+  // Eight sums hide what an fma takes.
+  template <int R, int N = R == 1 ? 4 : 8 / R>
+  static HEED_INLINE void value_columns(const Weighted& w, uint32_t r, uint32_t d = 0) {
+    for (; d + N * W <= w.p.g.value_dim; d += N * W) value_tile<R, N>(w, r, d);
+    if constexpr (N > 1) return value_columns<R, N / 2>(w, r, d);
+    for (uint32_t i = r; i < r + R; ++i) value_rest(w, i, d);
   }
 
-  static HEED_NOINLINE void attend_row(Rows& p, const KeyBlock& b, uint32_t r, bool first) {
-    float* s = p.scores(r);
-    mask_row(p, b, r);
-    const float max = block_max(s, b.keys, p.max[r]);
-    const float alpha = first_lane(exp2<S>(S::set(p.max[r] - max)));
-    p.max[r] = max;
-    weigh_row(s, b.keys, max);
-    p.sum[r] = first_lane(S::fma(S::set(p.sum[r]), S::set(alpha), S::set(block_sum(s, b.keys))));
-    values({p.g, b, s}, alpha, first, p.out(r));
+  // Rows together see all that the block has; a careful one looks at each weight.
+  static HEED_NOINLINE void values(const Weighted& w) {
+    uint32_t r = 0;
+    const uint32_t together = w.b.careful ? 0 : w.p.count;
+    if constexpr (Arch::few_rows >= 4)
+      for (; r + 4 <= together; r += 4) value_columns<4>(w, r);
+    if constexpr (Arch::few_rows >= 2)
+      for (; r + 2 <= together; r += 2) value_columns<2>(w, r);
+    for (; r < w.p.count; ++r) value_columns<1>(w, r);
+  }
+
+  static HEED_NOINLINE void attend_block(Rows& p, const KeyBlock& b, bool first) {
+    float alpha[kMost];
+    score_block(p, b);
+    for (uint32_t r = 0; r < p.count; ++r) {
+      float* s = p.scores(r);
+      mask_row(p, b, r);
+      const float max = block_max(s, b.keys, p.max[r]);
+      alpha[r] = first_lane(exp2<S>(S::set(p.max[r] - max)));
+      p.max[r] = max;
+      weigh_row(s, b.keys, max);
+      p.sum[r] = first_lane(S::fma(S::set(p.sum[r]), S::set(alpha[r]), S::set(block_sum(s, b.keys))));
+    }
+    values({p, b, alpha, first});
   }
 
   static HEED_NOINLINE void write_weights(Rows& p, const float* inverse) {
@@ -186,11 +210,10 @@ struct AttendFew {
       if (!open_key_block(g, k, p.end, &b)) continue;
       score_block(p, b);
       for (uint32_t r = 0; r < p.count; ++r) {
-        const KeyBlock part = p.part(b, r);
         float *w = g.weights + ptrdiff_t(p.first + r) * g.weights_stride, *s = p.scores(r);
-        mask_row(p, part, r);
-        weigh_row(s, part.keys, p.max[r]);
-        for (uint32_t i = 0; i < part.keys; ++i) {
+        mask_row(p, b, r);
+        weigh_row(s, b.keys, p.max[r]);
+        for (uint32_t i = 0; i < b.keys; ++i) {
           float* at = w + weight_column(g, k + i);
           const float weight = s[i] * inverse[r];
           *at = (g.weights_add ? *at + weight : weight) * g.weights_scale;
@@ -207,23 +230,18 @@ struct AttendFew {
       for (uint32_t d = 0; d < g.head_dim; ++d) p.q(r)[d] = q[d] * g.scale;
       p.max[r] = kLowest;
     }
-    bool seen[kMost] = {};
+    bool first_block = true;
     KeyBlock b;
     for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
       if (!open_key_block(g, k, p.end, &b)) continue;
-      score_block(p, b);
-      for (uint32_t r = 0; r < count; ++r) {
-        const KeyBlock part = p.part(b, r);
-        if (part.keys == 0) continue;
-        attend_row(p, part, r, !seen[r]);
-        seen[r] = true;
-      }
+      attend_block(p, b, first_block);
+      first_block = false;
     }
     float inverse[kMost];
     for (uint32_t r = 0; r < count; ++r) {
       inverse[r] = first_lane(inverse_sum<S>(S::set(p.sum[r]), g.fully_masked));
       float* out = g.out + ptrdiff_t(first + r) * g.out_stride;
-      for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = seen[r] ? p.out(r)[d] * inverse[r] : 0.0f * inverse[r];
+      for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = (first_block ? 0.0f : p.out(r)[d]) * inverse[r];
     }
     if (kWithWeightsOutput && g.weights) write_weights(p, inverse);
   }

@@ -10,7 +10,7 @@ struct avx2 {
   static constexpr bool project_slabs = true;
   static constexpr int prefetch_rows = 32;
   static constexpr int attend_rows = 4, attend_vectors = 3, steps = 8;
-  static constexpr int few_rows = 3;
+  static constexpr int few_rows = 6;
 };
 }  // namespace
 

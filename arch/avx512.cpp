@@ -14,7 +14,7 @@ struct avx512 {
   static constexpr bool project_slabs = true;
   static constexpr int prefetch_rows = 32;
   static constexpr int attend_rows = 8, attend_vectors = 3, steps = 4;
-  static constexpr int few_rows = 4;
+  static constexpr int few_rows = 6;
 };
 }  // namespace
 

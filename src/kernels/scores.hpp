@@ -42,9 +42,10 @@ struct Scores {
   // feature a tile fetches a line of what follows it, in all kAhead rows: by turns of the values that go with
   // its keys, and of the keys of the next block. Nothing new where rows do not follow each other.
   static constexpr int kAhead = HEED_ALIGNMENT / sizeof(float);
+  static constexpr bool kFetches = Arch::prefetch_rows != 0;
   static constexpr size_t kStays = size_t(1) << 19;  // bytes of keys and values
-  static HEED_INLINE bool fetches(const AttendArgs& g) {
-    return Arch::prefetch_rows != 0 && size_t(g.positions) * (g.head_dim + g.value_dim) * sizeof(float) > kStays;
+  static HEED_INLINE bool stays(const AttendArgs& g) {
+    return size_t(g.positions) * (g.head_dim + g.value_dim) * sizeof(float) <= kStays;
   }
   static HEED_INLINE const float* ahead_of(const AttendArgs& g, const KeyBlock& b, uint32_t i) {
     const uint32_t next = b.begin + i / kAhead * kAhead + kKeyBlock;
@@ -143,8 +144,9 @@ struct Scores {
   template <int N>
   static HEED_NOINLINE void tiles(const AttendArgs& g, const KeyBlock& b, V* max) {
     const uint32_t whole = b.dense && !kForSize ? b.keys / uint32_t(MR) * uint32_t(MR) : 0;
-    if (fetches(g)) whole_tiles<N, true>(g, b, whole, max);
-    else whole_tiles<N, false>(g, b, whole, max);
+    if constexpr (!kFetches) whole_tiles<N, false>(g, b, whole, max);
+    else if (stays(g)) whole_tiles<N, false>(g, b, whole, max);
+    else whole_tiles<N, true>(g, b, whole, max);
     constexpr int kHalf = few_tile_sizes(W) ? 0 : MR / 2;
     uint32_t i = whole;
     for (; i + kHalf < b.keys; i += MR) odd_tile<MR, N>(g, b, i, max);

@@ -78,6 +78,26 @@ TEST_CASE("archs with FMA give the same bits", "[bits]") {
   }
 }
 
+// Keys of every number of rows, projected to one to four panels, in two chains of which the second is short.
+TEST_CASE("projections by tiles of every size give the same bits", "[bits]") {
+  if (fma_archs().empty()) return;
+  Random random(13);
+  Problem p;
+  p.causal = HEED_CAUSAL_BOTTOM_RIGHT;  // or the smallest would have a kernel of their own
+  p.kdim = p.vdim = 61;
+  for (uint32_t panels = 1; panels <= 4; ++panels) {
+    p.E = panels * 16;
+    for (p.S = 1; p.S <= 57; p.S += quick() && p.S > 8 ? 2 : 1) {
+      fill_random(p, random);
+      const Answer want = solve(p, fma_archs().back());
+      for (const std::string& arch : fma_archs()) {
+        CAPTURE(describe(p), arch);
+        CHECK(same_bits(want, solve(p, arch)));
+      }
+    }
+  }
+}
+
 // From 512 KiB of keys and values on, scores fetch what follows them. Rows for groups of every number of registers;
 // features beside the loops' steps. A module's rows do not follow each other, and its padding is a bias.
 TEST_CASE("keys and values that no cache holds give the same bits", "[bits]") {

@@ -63,24 +63,23 @@ Answer answer_row(const Problem& p, const Answer& a, uint32_t row) {
   return r;
 }
 
+void check_fma_archs(const Problem& p) {
+  if (fma_archs().empty()) return;  // a build of sse42 alone
+  const Answer want = solve(p, fma_archs().back());  // scalar, where it was built
+  for (const std::string& arch : fma_archs()) {
+    CAPTURE(describe(p), arch);
+    CHECK(same_bits(want, solve(p, arch)));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("archs with FMA give the same bits", "[bits]") {
-  if (fma_archs().empty()) return;  // a build of sse42 alone
-  const std::string reference = fma_archs().back();  // scalar, where it was built
-  for (const Problem& p : problems(11, count_of(300))) {
-    CAPTURE(describe(p));
-    const Answer want = solve(p, reference);
-    for (const std::string& arch : fma_archs()) {
-      CAPTURE(arch);
-      CHECK(same_bits(want, solve(p, arch)));
-    }
-  }
+  for (const Problem& p : problems(11, count_of(300))) check_fma_archs(p);
 }
 
 // Keys of every number of rows, projected to one to four panels, in two chains of which the second is short.
 TEST_CASE("projections by tiles of every size give the same bits", "[bits]") {
-  if (fma_archs().empty()) return;
   Random random(13);
   Problem p;
   p.causal = HEED_CAUSAL_BOTTOM_RIGHT;  // or the smallest would have a kernel of their own
@@ -89,11 +88,7 @@ TEST_CASE("projections by tiles of every size give the same bits", "[bits]") {
     p.E = panels * 16;
     for (p.S = 1; p.S <= 57; p.S += quick() && p.S > 8 ? 2 : 1) {
       fill_random(p, random);
-      const Answer want = solve(p, fma_archs().back());
-      for (const std::string& arch : fma_archs()) {
-        CAPTURE(describe(p), arch);
-        CHECK(same_bits(want, solve(p, arch)));
-      }
+      check_fma_archs(p);
     }
   }
 }
@@ -101,7 +96,6 @@ TEST_CASE("projections by tiles of every size give the same bits", "[bits]") {
 // From 512 KiB of keys and values on, scores fetch what follows them. Rows for groups of every number of registers;
 // features beside the loops' steps. A module's rows do not follow each other, and its padding is a bias.
 TEST_CASE("keys and values that no cache holds give the same bits", "[bits]") {
-  if (fma_archs().empty()) return;
   Random random(12);
   for (const bool sdpa : {true, false}) {
     Problem p;
@@ -116,11 +110,7 @@ TEST_CASE("keys and values that no cache holds give the same bits", "[bits]") {
     for (const uint32_t rows : {8u, 16u, 80u}) {
       p.L = rows;
       fill_random(p, random);
-      const Answer want = solve(p, fma_archs().back());
-      for (const std::string& arch : fma_archs()) {
-        CAPTURE(describe(p), arch);
-        CHECK(same_bits(want, solve(p, arch)));
-      }
+      check_fma_archs(p);
     }
   }
 }

@@ -255,10 +255,10 @@ struct Attend {
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max);
       p.sum[j] = S::fma(p.sum[j], p.next[j], sum);
     }
+    const V* const alpha = first ? nullptr : p.next;
     with_registers(p.registers, [&](auto n) {
-      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, p.next, first);
-      else if (b.careful) Values<Arch>::template tiles<n, true>(g, b, p.next, first);
-      else Values<Arch>::template tiles<n, false>(g, b, p.next, first);
+      if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, alpha);
+      else Values<Arch>::template all_tiles<n>(g, b, alpha);
     });
   }
 

@@ -13,14 +13,13 @@ struct Values {
   static constexpr int W = S::W, MR = Arch::attend_rows;
   static constexpr ptrdiff_t kAhead = 8;  // a column of values crosses more lines than the first cache keeps
 
+  // Of the features whose first value is at v, into o. alpha: nullptr for the first block.
   template <int M, int N, bool Careful>
-  static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                       bool first, uint32_t d) {
+  static HEED_NOINLINE void tile(const AttendArgs& g, const KeyBlock& b, const V* alpha, const float* v, float* o) {
     constexpr bool careful = Careful && (kWithMasks || kWithCausal);
     V acc[M][N];
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
-    const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
     const float* s = g.scores;
     for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
       if (careful && !is_visible(g, b.begin + k)) continue;
@@ -42,30 +41,40 @@ struct Values {
         }
       }
     }
-    float* o = g.ot + d * N * W;
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {
         float* at = o + (i * N + j) * W;
-        S::store(at, first ? sum.of[i][j] : S::fma(S::load(at), alpha[j], sum.of[i][j]));
+        S::store(at, alpha ? S::fma(S::load(at), alpha[j], sum.of[i][j]) : sum.of[i][j]);
       }
     }
   }
 
+  // `left` features.
   template <int N, bool Careful, int M = MR>
-  static HEED_INLINE void tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha,
-                                      bool first, uint32_t d = 0) {
-    for (; d + M <= g.value_dim; d += M) tile<M, N, Careful>(g, b, alpha, first, d);
-    if constexpr (M > 1) tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, first, d);
+  static HEED_INLINE void tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, uint32_t left, const float* v,
+                                float* o) {
+    for (; left >= uint32_t(M); left -= M, v += M, o += M * N * W) tile<M, N, Careful>(g, b, alpha, v, o);
+    if constexpr (M > 1) tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, left, v, o);
+  }
+
+  static HEED_INLINE const float* first_value(const AttendArgs& g, const KeyBlock& b) {
+    return g.v + ptrdiff_t(b.begin) * g.v_stride;
+  }
+
+  template <int N>
+  static HEED_INLINE void all_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha) {
+    if (b.careful) tiles<N, true>(g, b, alpha, g.value_dim, first_value(g, b), g.ot);
+    else tiles<N, false>(g, b, alpha, g.value_dim, first_value(g, b), g.ot);
   }
 
   // One feature, register by register: in a size build what is careful, and the rest of the others.
-  static HEED_NOINLINE void feature(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first, uint32_t d,
+  static HEED_NOINLINE void feature(const AttendArgs& g, const KeyBlock& b, const V* alpha, uint32_t d,
                                     uint32_t registers) {
     const bool careful = (kWithMasks || kWithCausal) && b.careful;
     for (uint32_t j = 0; j < registers; ++j) {
       V acc = S::set(0.0f);
-      const float* v = g.v + ptrdiff_t(b.begin) * g.v_stride + d;
+      const float* v = first_value(g, b) + d;
       const float* s = g.scores + j * W;
       for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += registers * W) {
         const V p = S::load(s);
@@ -78,16 +87,17 @@ struct Values {
         acc = careful && W != 1 ? S::if_equal(p, S::set(0.0f), acc, y) : y;
       }
       float* at = g.ot + (d * registers + j) * W;
-      S::store(at, first ? acc : S::fma(S::load(at), alpha[j], acc));
+      S::store(at, alpha ? S::fma(S::load(at), alpha[j], acc) : acc);
     }
   }
 
   template <int N>
-  static HEED_INLINE void few_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha, bool first) {
+  static HEED_INLINE void few_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha) {
     uint32_t d = 0;
     if constexpr (MR > 1 && N > 1)
-      for (; !b.careful && d + MR <= g.value_dim; d += MR) tile<MR, N, false>(g, b, alpha, first, d);
-    for (; d < g.value_dim; ++d) feature(g, b, alpha, first, d, N);
+      for (; !b.careful && d + MR <= g.value_dim; d += MR)
+        tile<MR, N, false>(g, b, alpha, first_value(g, b) + d, g.ot + d * N * W);
+    for (; d < g.value_dim; ++d) feature(g, b, alpha, d, N);
   }
 };
 

@@ -59,10 +59,11 @@ static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_
   return {n * lanes < left ? n * lanes : left, n};
 }
 
-// Rows of a projection go in blocks, so that a block of the input stays in cache while the weights
-// pass over it. The last block takes what is left, rather than leave a few rows with tiles of
-// their own.
-static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kQueryBlock ? left : kQueryBlock; }
+// Rows of keys, values and output are projected in blocks, so that a block of the input stays in cache while
+// the weights pass over it; and the more rows, the less often the weights come from far away. The last block
+// takes what is left, rather than leave a few rows with tiles of their own.
+static constexpr uint32_t kRowBlock = 2 * kQueryBlock;
+static constexpr uint32_t row_block(uint32_t left) { return left < 2 * kRowBlock ? left : kRowBlock; }
 
 // Whether each slice has groups of heads of its own: they split evenly enough to keep every slice
 // busy, and no sum over heads is wanted. Otherwise slices share the tokens of as many groups as

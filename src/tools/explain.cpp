@@ -115,7 +115,7 @@ Reason projections(const heed_plan& p) {
   uint32_t last = 0;
   for (uint32_t left = p.geometry.max_key; left != 0; left -= last) last = row_block(left);
   return {"projections", text("tiles of ", counted(t.project_rows, "row"), " x ", registers_of(p, t.project_registers),
-                              " features; rows go in blocks of ", kQueryBlock, ", which stay in cache, and ",
+                              " features; rows go in blocks of ", kRowBlock, ", which stay in cache, and ",
                               counted(p.geometry.max_key, "key"), " end with one of ", last,
                               p.geometry.group == 1 ? "" : text("; ", p.geometry.group, " heads at a time fill whole panels of weights, or tiles of four"))};
 }

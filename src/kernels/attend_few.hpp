@@ -111,12 +111,18 @@ struct AttendFew {
 
   // The largest of them and `max`. Of a NaN nobody takes notice: its weight will be one.
   static HEED_INLINE float block_max(const float* s, uint32_t keys, float max) {
-    float most[4] = {max, max, max, max};  // side by side: one alone would wait for itself
-    for (; keys >= 4; keys -= 4, s += 4)
-      HEED_UNROLL for (int i = 0; i < 4; ++i) most[i] = s[i] > most[i] ? s[i] : most[i];
-    for (uint32_t i = 0; i < keys; ++i) most[i] = s[i] > most[i] ? s[i] : most[i];
-    const float a = most[0] > most[1] ? most[0] : most[1], b = most[2] > most[3] ? most[2] : most[3];
-    return a > b ? a : b;
+    V most = S::set(max);
+    for (; keys >= uint32_t(W); keys -= W, s += W) most = S::if_less(most, S::load(s), S::load(s), most);
+    alignas(4 * W) float lanes[W];
+    S::store(lanes, most);
+    for (uint32_t i = 0; i < uint32_t(W); ++i) max = lanes[i] > max ? lanes[i] : max;
+    for (uint32_t i = 0; i < keys; ++i) max = s[i] > max ? s[i] : max;
+    return max;
+  }
+
+  static HEED_INLINE void scale_row(const float* from, float scale, uint32_t n, float* to) {
+    for (; n >= uint32_t(W); n -= W, from += W, to += W) S::store(to, S::mul(S::load(from), S::set(scale)));
+    for (uint32_t i = 0; i < n; ++i) to[i] = from[i] * scale;
   }
 
   // ---- values: R rows x N registers of features at a time -----------------------------
@@ -226,8 +232,7 @@ struct AttendFew {
   static HEED_NOINLINE void run(const AttendArgs& g, uint32_t first, uint32_t count) {
     Rows p{g, first, count, position_limit(g, first + count - 1), {}, {}};
     for (uint32_t r = 0; r < count; ++r) {
-      const float* q = g.q + ptrdiff_t(first + r) * g.q_stride;
-      for (uint32_t d = 0; d < g.head_dim; ++d) p.q(r)[d] = q[d] * g.scale;
+      scale_row(g.q + ptrdiff_t(first + r) * g.q_stride, g.scale, g.head_dim, p.q(r));
       p.max[r] = kLowest;
     }
     bool first_block = true;
@@ -237,11 +242,12 @@ struct AttendFew {
       attend_block(p, b, first_block);
       first_block = false;
     }
+    if (first_block)
+      for (uint32_t i = 0; i < count * g.value_dim; ++i) g.ot[i] = 0.0f;
     float inverse[kMost];
     for (uint32_t r = 0; r < count; ++r) {
       inverse[r] = first_lane(inverse_sum<S>(S::set(p.sum[r]), g.fully_masked));
-      float* out = g.out + ptrdiff_t(first + r) * g.out_stride;
-      for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = (first_block ? 0.0f : p.out(r)[d]) * inverse[r];
+      scale_row(p.out(r), inverse[r], g.value_dim, g.out + ptrdiff_t(first + r) * g.out_stride);
     }
     if (kWithWeightsOutput && g.weights) write_weights(p, inverse);
   }

@@ -280,7 +280,7 @@ void project(const ProjectArgs& g) {
   }
 }
 
-void attend(const AttendArgs& g) {
+void attend(AttendArgs& g) {
   if (g.rows == 0) return;
   try {
     attend_by_matmul(g);

@@ -35,7 +35,7 @@ void faulty_project(const heed::ProjectArgs& a) {
   flip(a.c + ptrdiff_t(a.rows - 1) * a.c_stride + a.last - 1);
 }
 template <uint32_t wrong>
-void faulty_attend(const heed::AttendArgs& a) {
+void faulty_attend(heed::AttendArgs& a) {
   sound->attend(a);
   const uint32_t is = a.weights   ? heed::kWrongWeights
                       : a.causal  ? heed::kWrongCausal
@@ -112,7 +112,7 @@ TEST_CASE("an engine with an order of its own is held to its sums", "[self_test]
     sound->project(a);
     a.c[0] *= 1.001f;
   };
-  t.attend = [](const heed::AttendArgs& a) {
+  t.attend = [](heed::AttendArgs& a) {
     sound->attend(a);
     *(a.weights ? a.weights : a.out) = quiet_nan();
   };

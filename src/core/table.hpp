@@ -88,7 +88,7 @@ struct KernelTable {
   uint32_t lanes;
   Rounding rounding;
   void (*project)(const ProjectArgs&);
-  void (*attend)(const AttendArgs&);
+  void (*attend)(AttendArgs&);      // moves qt and ot while it works, then puts them back
   void (*small)(const SmallArgs&);  // nullptr: no such kernel
   Tiles tiles;                      // for heed plan --explain
 };

@@ -8,7 +8,8 @@
 //   l = l alpha + sum of p                (four sums by position mod 4, then (0+1)+(2+3))
 //   o = o alpha + v^T p                   one fma chain over the block's keys
 //
-// and out = o / l at the end. Each of these chains is the same for a query whatever the
+// and out = o / l at the end. All groups of a block of queries take a block of keys before the next,
+// so that it comes from memory once. Each of these chains is the same for a query whatever the
 // arch, the group it is in, and the queries beside it: that is where equal bits come from.
 #pragma once
 #include <type_traits>
@@ -33,12 +34,32 @@ struct Attend {
 
   static constexpr Tiles kTiles = tiles_of<Arch, W>();
 
+  // Groups that take turns on a block of keys. Code for several is more than a size build is for.
+  static constexpr uint32_t kTogether = kForSize || W == 1 ? 1 : kQueryBlock / uint32_t(NV * W);
+
+  // Of a group's queries the maxima and the sums, at the end 1 / sum; and of a block of keys the maxima with it,
+  // then what corrects for that (alpha).
+  struct OnStack {
+    V max_[NV], sum_[NV], next[NV];
+    V max(uint32_t j) const { return max_[j]; }
+    V sum(uint32_t j) const { return sum_[j]; }
+    void set_max(uint32_t j, V x) { max_[j] = x; }
+    void set_sum(uint32_t j, V x) { sum_[j] = x; }
+  };
+  struct InMemory {
+    float *max_, *sum_;
+    V* next;
+    V max(uint32_t j) const { return S::load(max_ + j * W); }
+    V sum(uint32_t j) const { return S::load(sum_ + j * W); }
+    void set_max(uint32_t j, V x) { S::store(max_ + j * W, x); }
+    void set_sum(uint32_t j, V x) { S::store(sum_ + j * W, x); }
+  };
+
   struct Group {               // `registers` * W queries, of which `rows` exist
     const AttendArgs& g;
     uint32_t row, rows, registers;
     uint32_t end;              // no query of the group sees a position from here on
-    V max[NV], sum[NV];        // sum: at the end 1 / sum
-    V next[NV];                // of a block: the maximum with it, then what corrects for that (alpha)
+    std::conditional_t<kTogether == 1, OnStack, InMemory> state;
 
     Group(const AttendArgs& args, uint32_t from, uint32_t n, uint32_t wide)
         : g(args), row(from), rows(n), registers(wide), end(position_limit(args, from + n - 1)) {}
@@ -131,7 +152,7 @@ struct Attend {
     alignas(4 * W) float limit[W];
     for (uint32_t i = 0; i < uint32_t(W); ++i) limit[i] = float(position_limit(g, p.row + j * W + i));
     const V limits = S::load(limit), hidden = S::set(kHidden);
-    V m = p.max[j];
+    V m = p.state.max(j);
     for (uint32_t position = b.begin; position < b.begin + b.keys; ++position, at += p.lanes()) {
       V s = hidden;
       if (is_visible(g, position)) s = S::if_less(S::set(float(position)), limits, S::load(at), hidden);
@@ -146,10 +167,10 @@ struct Attend {
   // Scores of a block, masks applied; next[j]: the larger of max[j] and register j's.
   static HEED_INLINE_IF_FAST void score_block(Group& p, const KeyBlock& b) {
     const AttendArgs& g = p.g;
-    for (uint32_t j = 0; j < p.registers; ++j) p.next[j] = p.max[j];
-    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, p.next); });
+    for (uint32_t j = 0; j < p.registers; ++j) p.state.next[j] = p.state.max(j);
+    with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, p.state.next); });
     if (!needs_mask(p, b)) return;
-    for (uint32_t j = 0; j < p.registers; ++j) p.next[j] = mask_register(p, b, j);  // what is hidden counts no more
+    for (uint32_t j = 0; j < p.registers; ++j) p.state.next[j] = mask_register(p, b, j);  // what is hidden counts no more
   }
 
   // ---- softmax ---------------------------------------------------------------------
@@ -192,12 +213,12 @@ struct Attend {
       const float* ot = g.ot + j * W;
       if (dim >= uint32_t(W)) {
         for (uint32_t d = 0; d < dim; d += W)
-          Columns<S>::to_rows(ot, lanes, p.sum[j], Columns<S>::step_at(d, dim), out, g.out_stride, rows);
+          Columns<S>::to_rows(ot, lanes, p.state.sum(j), Columns<S>::step_at(d, dim), out, g.out_stride, rows);
         continue;
       }
       alignas(4 * W) float last[W];
       for (uint32_t d = 0; d < dim; ++d) {
-        S::store(last, S::mul(S::load(ot + d * lanes), p.sum[j]));
+        S::store(last, S::mul(S::load(ot + d * lanes), p.state.sum(j)));
         for (uint32_t i = 0; i < rows; ++i) out[ptrdiff_t(i) * g.out_stride + ptrdiff_t(d)] = last[i];
       }
     }
@@ -211,7 +232,7 @@ struct Attend {
     if (keys < uint32_t(W) || position < g.slots) return ByLane::store_weights(p, j, position, keys, s);
     V r[W];  // of a key each, then of a query
     HEED_UNROLL for (int i = 0; i < W; ++i)
-      r[i] = S::mul(exp2<S>(S::sub(S::load(s + uint32_t(i) * p.lanes()), p.max[j])), p.sum[j]);
+      r[i] = S::mul(exp2<S>(S::sub(S::load(s + uint32_t(i) * p.lanes()), p.state.max(j))), p.state.sum(j));
     S::transpose(r);
     const uint32_t rows = p.rows_of(j);
     float* at = g.weights + ptrdiff_t(p.row + j * W) * g.weights_stride + weight_column(g, position);
@@ -224,7 +245,7 @@ struct Attend {
     const AttendArgs& g = p.g;
     for (uint32_t j = 0; j < p.registers; ++j) {
       alignas(4 * W) float inverse[W];
-      S::store(inverse, p.sum[j]);
+      S::store(inverse, p.state.sum(j));
       for (uint32_t i = 0; i < p.rows_of(j); ++i) begin_weight_row(g, p.row + j * W + i, inverse[i]);
     }
     KeyBlock b;
@@ -249,26 +270,39 @@ struct Attend {
     const AttendArgs& g = p.g;
     score_block(p, b);
     for (uint32_t j = 0; j < p.registers; ++j) {
-      const V max = p.next[j];
-      p.next[j] = exp2<S>(S::sub(p.max[j], max));
-      p.max[j] = max;
+      const V max = p.state.next[j];
+      p.state.next[j] = exp2<S>(S::sub(p.state.max(j), max));
+      p.state.set_max(j, max);
       const V sum = softmax_register(b, g.scores + j * W, p.lanes(), max);
-      p.sum[j] = S::fma(p.sum[j], p.next[j], sum);
+      p.state.set_sum(j, S::fma(p.state.sum(j), p.state.next[j], sum));
     }
-    const V* const alpha = first ? nullptr : p.next;
+    const V* const alpha = first ? nullptr : p.state.next;
     with_registers(p.registers, [&](auto n) {
       if constexpr (kForSize) Values<Arch>::template few_tiles<n>(g, b, alpha);
       else Values<Arch>::template all_tiles<n>(g, b, alpha);
     });
   }
 
+  static HEED_INLINE void start(Group& p) {
+    load_queries(p);
+    for (uint32_t j = 0; j < p.registers; ++j) {
+      p.state.set_max(j, S::set(kLowest));
+      p.state.set_sum(j, S::set(0.0f));
+    }
+  }
+
+  static HEED_INLINE void finish(Group& p, bool saw_nothing) {
+    const AttendArgs& g = p.g;
+    if (saw_nothing)
+      for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
+    for (uint32_t j = 0; j < p.registers; ++j) p.state.set_sum(j, inverse_sum<S>(p.state.sum(j), g.fully_masked));
+    store_outputs(p);
+    if (kWithWeightsOutput && g.weights) write_weights(p);
+  }
+
   static HEED_NOINLINE void group(const AttendArgs& g, uint32_t row, uint32_t rows, uint32_t registers) {
     Group p(g, row, rows, registers);
-    load_queries(p);
-    for (uint32_t j = 0; j < registers; ++j) {
-      p.max[j] = S::set(kLowest);
-      p.sum[j] = S::set(0.0f);
-    }
+    start(p);
     bool first = true;
     KeyBlock b;
     for (uint32_t k = 0; k < p.end; k += kKeyBlock) {
@@ -276,18 +310,64 @@ struct Attend {
       attend_block(p, b, first);
       first = false;
     }
-    if (first)
-      for (uint32_t i = 0; i < g.value_dim * p.lanes(); ++i) g.ot[i] = 0.0f;
-    for (uint32_t j = 0; j < registers; ++j) p.sum[j] = inverse_sum<S>(p.sum[j], g.fully_masked);
-    store_outputs(p);
-    if (kWithWeightsOutput && g.weights) write_weights(p);
+    finish(p, first);
   }
 
-  static void run(const AttendArgs& g) {
+  // The groups from `row` on, but for a few odd rows; how many rows that is. Each has its part of q^T and o^T;
+  // scores are one group's at a time, and what the first and widest leaves of their lanes, which go by 16 and have
+  // at least 8 floats each, holds the maxima and sums of all. A group of 16 leaves none, and has its own (`alone`).
+  static HEED_NOINLINE uint32_t groups(AttendArgs& g, uint32_t row) {
+    struct Member {
+      QueryGroup group;
+      uint32_t row, lanes;  // lanes: of those before
+      bool first;
+    } member[kTogether] = {};
+    uint32_t count = 0, rows = 0, lanes = 0;
+    while (row + rows < g.rows && count < kTogether) {
+      const QueryGroup next = next_queries(kTiles, W, g.rows - row - rows);
+      if (next.registers == 0) break;
+      member[count++] = {next, row + rows, lanes, true};
+      rows += next.rows;
+      lanes += next.registers * uint32_t(W);
+    }
+    float *const qt = g.qt, *const ot = g.ot;
+    alignas(4 * W) float alone[2 * kPanel];
+    const uint32_t keys = round_up(g.positions < kKeyBlock ? g.positions : kKeyBlock, 8);
+    float* const most = lanes == kPanel && count == 1 ? alone : g.scores + size_t(member[0].group.registers * W) * keys;
+    V next[NV];
+    uint32_t k = 0;
+    do {
+      for (uint32_t i = 0; i < count; ++i) {
+        Member& m = member[i];
+        Group p(g, m.row, m.group.rows, m.group.registers);
+        if (k != 0 && k >= p.end) continue;
+        p.state = {most + m.lanes, most + lanes + m.lanes, next};
+        g.qt = qt + m.lanes * g.head_dim;
+        g.ot = ot + m.lanes * g.value_dim;
+        if (k == 0) start(p);
+        KeyBlock b;
+        if (k < p.end && open_key_block(g, k, p.end, &b)) {
+          attend_block(p, b, m.first);
+          m.first = false;
+        }
+        if (k + kKeyBlock >= p.end) finish(p, m.first);
+      }
+      k += kKeyBlock;
+    } while (k < position_limit(g, row + rows - 1));
+    g.qt = qt;
+    g.ot = ot;
+    return rows;
+  }
+
+  static void run(AttendArgs& g) {
     for (uint32_t row = 0; row < g.rows;) {
       const QueryGroup next = next_queries(kTiles, W, g.rows - row);
-      if (kTiles.few_rows == 0 || next.registers != 0) group(g, row, next.rows, next.registers);
-      else if constexpr (kTiles.few_rows != 0) AttendFew<Arch>::run(g, row, next.rows);
+      if (kTiles.few_rows == 0 || next.registers != 0) {
+        if constexpr (kTogether == 1) group(g, row, next.rows, next.registers);
+        else row += groups(g, row) - next.rows;
+      } else if constexpr (kTiles.few_rows != 0) {
+        AttendFew<Arch>::run(g, row, next.rows);
+      }
       row += next.rows;
     }
   }

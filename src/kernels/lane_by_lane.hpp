@@ -26,7 +26,7 @@ struct LaneByLane {
     using One = ScalarSimd<Arch>;
     const AttendArgs& g = p.g;
     alignas(4 * W) float most[W];
-    S::store(most, p.max[j]);
+    S::store(most, p.state.max(j));
     for (uint32_t i = 0; i < uint32_t(W); ++i) {
       const uint32_t lane = j * W + i, limit = position_limit(g, p.row + lane);
       float* at = g.scores + lane;
@@ -48,7 +48,7 @@ struct LaneByLane {
     const uint32_t lanes = p.lanes();
     for (uint32_t lane = 0; lane < p.rows; ++lane) {
       alignas(4 * W) float inverse[W];
-      S::store(inverse, p.sum[lane / W]);
+      S::store(inverse, p.state.sum(lane / W));
       float* out = g.out + ptrdiff_t(p.row + lane) * g.out_stride;
       for (uint32_t d = 0; d < g.value_dim; ++d) out[d] = g.ot[d * lanes + lane] * inverse[lane % W];
     }
@@ -59,7 +59,7 @@ struct LaneByLane {
     const AttendArgs& g = p.g;
     for (; keys != 0; --keys, ++position, s += p.lanes()) {
       alignas(4 * W) float weight[W];
-      S::store(weight, S::mul(exp2<S>(S::sub(S::load(s), p.max[j])), p.sum[j]));
+      S::store(weight, S::mul(exp2<S>(S::sub(S::load(s), p.state.max(j))), p.state.sum(j)));
       float* at = g.weights + ptrdiff_t(p.row + j * W) * g.weights_stride + weight_column(g, position);
       for (uint32_t q = 0; q < p.rows_of(j); ++q, at += g.weights_stride)
         *at = (g.weights_add ? *at + weight[q] : weight[q]) * g.weights_scale;

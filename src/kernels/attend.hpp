@@ -35,7 +35,7 @@ struct Attend {
   static constexpr Tiles kTiles = tiles_of<Arch, W>();
 
   // Groups that take turns on a block of keys. Code for several is more than a size build is for.
-  static constexpr uint32_t kTogether = kForSize || W == 1 ? 1 : kQueryBlock / uint32_t(NV * W);
+  static constexpr uint32_t kTurns = kForSize || W == 1 ? 1 : kQueryBlock / uint32_t(NV * W);
 
   // Of a group's queries the maxima and the sums, at the end 1 / sum; and of a block of keys the maxima with it,
   // then what corrects for that (alpha).
@@ -59,7 +59,7 @@ struct Attend {
     const AttendArgs& g;
     uint32_t row, rows, registers;
     uint32_t end;              // no query of the group sees a position from here on
-    std::conditional_t<kTogether == 1, OnStack, InMemory> state;
+    std::conditional_t<kTurns == 1, OnStack, InMemory> state;
 
     Group(const AttendArgs& args, uint32_t from, uint32_t n, uint32_t wide)
         : g(args), row(from), rows(n), registers(wide), end(position_limit(args, from + n - 1)) {}
@@ -170,7 +170,8 @@ struct Attend {
     for (uint32_t j = 0; j < p.registers; ++j) p.state.next[j] = p.state.max(j);
     with_registers(p.registers, [&](auto n) { Scores<Arch>::template tiles<n>(g, b, p.state.next); });
     if (!needs_mask(p, b)) return;
-    for (uint32_t j = 0; j < p.registers; ++j) p.state.next[j] = mask_register(p, b, j);  // what is hidden counts no more
+    // What is hidden counts no more.
+    for (uint32_t j = 0; j < p.registers; ++j) p.state.next[j] = mask_register(p, b, j);
   }
 
   // ---- softmax ---------------------------------------------------------------------
@@ -227,12 +228,14 @@ struct Attend {
   // ---- weights: a second pass over the scores with the final maximum and sum ---------
 
   // Of `keys` <= W keys, whose scores of register j's queries begin at s.
-  static HEED_NOINLINE void store_weights(const Group& p, uint32_t j, uint32_t position, uint32_t keys, const float* s) {
+  static HEED_NOINLINE void store_weights(const Group& p, uint32_t j, uint32_t position, uint32_t keys,
+                                          const float* s) {
     const AttendArgs& g = p.g;
     if (keys < uint32_t(W) || position < g.slots) return ByLane::store_weights(p, j, position, keys, s);
+    const V max = p.state.max(j), sum = p.state.sum(j);
     V r[W];  // of a key each, then of a query
     HEED_UNROLL for (int i = 0; i < W; ++i)
-      r[i] = S::mul(exp2<S>(S::sub(S::load(s + uint32_t(i) * p.lanes()), p.state.max(j))), p.state.sum(j));
+      r[i] = S::mul(exp2<S>(S::sub(S::load(s + uint32_t(i) * p.lanes()), max)), sum);
     S::transpose(r);
     const uint32_t rows = p.rows_of(j);
     float* at = g.weights + ptrdiff_t(p.row + j * W) * g.weights_stride + weight_column(g, position);
@@ -321,9 +324,9 @@ struct Attend {
       QueryGroup group;
       uint32_t row, lanes;  // lanes: of those before
       bool first;
-    } member[kTogether] = {};
+    } member[kTurns] = {};
     uint32_t count = 0, rows = 0, lanes = 0;
-    while (row + rows < g.rows && count < kTogether) {
+    while (row + rows < g.rows && count < kTurns) {
       const QueryGroup next = next_queries(kTiles, W, g.rows - row - rows);
       if (next.registers == 0) break;
       member[count++] = {next, row + rows, lanes, true};
@@ -363,7 +366,7 @@ struct Attend {
     for (uint32_t row = 0; row < g.rows;) {
       const QueryGroup next = next_queries(kTiles, W, g.rows - row);
       if (kTiles.few_rows == 0 || next.registers != 0) {
-        if constexpr (kTogether == 1) group(g, row, next.rows, next.registers);
+        if constexpr (kTurns == 1) group(g, row, next.rows, next.registers);
         else row += groups(g, row) - next.rows;
       } else if constexpr (kTiles.few_rows != 0) {
         AttendFew<Arch>::run(g, row, next.rows);

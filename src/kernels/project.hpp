@@ -180,20 +180,20 @@ struct Project {
   class RowsOf {
    public:
     HEED_INLINE RowsOf(const ProjectArgs& g, ptrdiff_t column)
-        : visible_(g.visible), a_(g.a), c_(g.c + column), a_stride_(g.a_stride), c_stride_(g.c_stride) {}
+        : g_(g), a_(g.a), c_(g.c + column) {}
     HEED_INLINE void next(Tile& t, uint32_t want) {
-      for (uint32_t n = 0; n < want; a_ += a_stride_, c_ += c_stride_) {
-        if (visible_ && !*visible_++) continue;
+      for (uint32_t n = 0; n < want; a_ += g_.a_stride, c_ += g_.c_stride, ++row_) {
+        if (g_.visible && !g_.visible[row_]) continue;
         t.a[n] = a_;
         t.c[n++] = c_;
       }
     }
 
    private:
-    const uint8_t* visible_;
+    const ProjectArgs& g_;
     const float* a_;
     float* c_;
-    ptrdiff_t a_stride_, c_stride_;
+    uint32_t row_ = 0;
   };
 
   // A register that holds features beside [first, last) too is a tile by itself, which goes to a

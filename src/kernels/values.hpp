@@ -21,7 +21,8 @@ struct Values {
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* s = g.scores;
-    for (uint32_t k = 0; k < b.keys; ++k, v += g.v_stride, s += N * W) {
+    uint32_t k = 0;
+    do {  // a block has a key
       if (careful && !is_visible(g, b.begin + k)) continue;
       V p[N];
       HEED_UNROLL for (int j = 0; j < N; ++j) p[j] = S::load(s + j * W);
@@ -40,7 +41,7 @@ struct Values {
           }
         }
       }
-    }
+    } while (v += g.v_stride, s += N * W, ++k < b.keys);
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {

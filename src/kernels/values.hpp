@@ -21,6 +21,7 @@ struct Values {
     HEED_UNROLL for (int i = 0; i < M; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);
     const float* s = g.scores;
+    const uint32_t keys = b.keys;
     uint32_t k = 0;
     do {  // a block has a key
       if (careful && !is_visible(g, b.begin + k)) continue;
@@ -41,7 +42,7 @@ struct Values {
           }
         }
       }
-    } while (v += g.v_stride, s += N * W, ++k < b.keys);
+    } while (v += g.v_stride, s += N * W, ++k != keys);
     const Sums<V, M, N> sum(acc);
     HEED_UNROLL_IF_FAST for (int i = 0; i < M; ++i) {
       HEED_UNROLL_IF_FAST for (int j = 0; j < N; ++j) {

@@ -132,7 +132,7 @@ struct AttendFew {
     const KeyBlock& b;
     const float* alpha;
     bool first;
-    const float* v(uint32_t d) const { return p.g.v + ptrdiff_t(b.begin) * p.g.v_stride + d; }
+    const float* v(uint32_t d) const { return first_value(p.g, b) + d; }
     bool skips(uint32_t r, uint32_t k) const {
       return b.careful && (p.scores(r)[k] == 0.0f || !is_visible(p.g, b.begin + k));
     }

@@ -40,6 +40,10 @@ inline bool open_key_block(const AttendArgs& g, uint32_t begin, uint32_t end, Ke
   return seen != 0;
 }
 
+inline const float* first_value(const AttendArgs& g, const KeyBlock& b) {
+  return g.v + ptrdiff_t(b.begin) * g.v_stride;
+}
+
 inline bool is_visible(const AttendArgs& g, uint32_t position) {
   return !kWithMasks || !g.visible || g.visible[position];
 }

@@ -179,8 +179,7 @@ struct Project {
   // before, and the tile for it (some 20 cycles).
   class RowsOf {
    public:
-    HEED_INLINE RowsOf(const ProjectArgs& g, ptrdiff_t column)
-        : g_(g), a_(g.a), c_(g.c + column) {}
+    HEED_INLINE RowsOf(const ProjectArgs& g, ptrdiff_t column) : g_(g), a_(g.a), c_(g.c + column) {}
     HEED_INLINE void next(Tile& t, uint32_t want) {
       for (uint32_t n = 0; n < want; a_ += g_.a_stride, c_ += g_.c_stride, ++row_) {
         if (g_.visible && !g_.visible[row_]) continue;

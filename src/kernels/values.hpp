@@ -60,10 +60,6 @@ struct Values {
     if constexpr (M > 1) tiles<N, Careful, W == 1 ? 1 : M / 2>(g, b, alpha, left, v, o);
   }
 
-  static HEED_INLINE const float* first_value(const AttendArgs& g, const KeyBlock& b) {
-    return g.v + ptrdiff_t(b.begin) * g.v_stride;
-  }
-
   template <int N>
   static HEED_INLINE void all_tiles(const AttendArgs& g, const KeyBlock& b, const V* alpha) {
     if (b.careful) tiles<N, true>(g, b, alpha, g.value_dim, first_value(g, b), g.ot);

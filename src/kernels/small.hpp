@@ -30,8 +30,28 @@ struct Small {
 
   // ---- projections -----------------------------------------------------------------
 
-  // N matrices of the same input at once, into scratch (whole tiles) or the caller's rows.
-  template <int N, bool Scratch>
+  // Features [f, f + W) of N matrices for M rows of an input, whose terms are kStep apart.
+  template <int kStep, int N>
+  static HEED_INLINE void sums(const float* const (&a)[M], size_t depth, const Matrix (&m)[N], size_t f,
+                               V (&acc)[M][N]) {
+    const float* b[N];
+    HEED_UNROLL for (int j = 0; j < N; ++j) {
+      b[j] = m[j].panels + f / kPanel * kPanel * depth + f % kPanel;
+      const V start = m[j].bias ? S::load(m[j].bias + f) : S::set(0.0f);
+      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
+    }
+    for (size_t k = 0; k < depth; ++k) {
+      V w[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b[j] + k * kPanel);
+      HEED_UNROLL for (int i = 0; i < M; ++i) {
+        const V x = S::set(a[i][k * kStep]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(x, w[j], acc[i][j]);
+      }
+    }
+  }
+
+  // N matrices of the same input at once, into scratch: whole tiles.
+  template <int N>
   static HEED_INLINE void project(const float* x, ptrdiff_t x_stride, size_t rows, size_t depth, const Matrix (&m)[N],
                                   size_t features, ptrdiff_t to_stride) {
     for (size_t r = 0; r < rows; r += M, x += M * x_stride) {
@@ -39,200 +59,213 @@ struct Small {
       HEED_UNROLL for (int i = 0; i < M; ++i) a[i] = i == 0 || r + size_t(i) < rows ? x + i * x_stride : a[i - 1];
       for (size_t f = 0; f < features; f += W) {
         V acc[M][N];
-        const float* b[N];
-        HEED_UNROLL for (int j = 0; j < N; ++j) {
-          b[j] = m[j].panels + f / kPanel * kPanel * depth + f % kPanel;
-          const V start = m[j].bias ? S::load(m[j].bias + f) : S::set(0.0f);
-          HEED_UNROLL for (int i = 0; i < M; ++i) acc[i][j] = start;
-        }
-        for (size_t k = 0; k < depth; ++k) {
-          V w[N];
-          HEED_UNROLL for (int j = 0; j < N; ++j) w[j] = S::load(b[j] + k * kPanel);
-          HEED_UNROLL for (int i = 0; i < M; ++i) {
-            const V xi = S::set(a[i][k]);
-            HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(xi, w[j], acc[i][j]);
-          }
-        }
-        HEED_UNROLL for (int j = 0; j < N; ++j) {
-          float* c = m[j].to + ptrdiff_t(r) * to_stride + f;
+        sums<1>(a, depth, m, f, acc);
+        HEED_UNROLL for (int j = 0; j < N; ++j)
           HEED_UNROLL for (int i = 0; i < M; ++i)
-            if (Scratch || r + size_t(i) < rows) S::store(c + i * to_stride, acc[i][j]);
-        }
+            S::store(m[j].to + (ptrdiff_t(r) + i) * to_stride + ptrdiff_t(f), acc[i][j]);
       }
     }
   }
 
   static HEED_NOINLINE void project_three(const float* x, ptrdiff_t x_stride, size_t rows, size_t depth,
                                           const Matrix (&m)[3], size_t features, ptrdiff_t to_stride) {
-    project<3, true>(x, x_stride, rows, depth, m, features, to_stride);
+    project<3>(x, x_stride, rows, depth, m, features, to_stride);
   }
 
   static HEED_NOINLINE void project_one(const float* x, ptrdiff_t x_stride, size_t rows, size_t depth, Matrix m,
                                         size_t features, ptrdiff_t to_stride) {
-    project<1, true>(x, x_stride, rows, depth, {m}, features, to_stride);
+    project<1>(x, x_stride, rows, depth, {m}, features, to_stride);
   }
 
-  // ---- rows to lanes and back ------------------------------------------------------
-
-  // W columns of up to W scratch rows; where a four of rows is absent, another stands in.
-  static HEED_INLINE void load_columns(const float* row, ptrdiff_t stride, size_t rows, V (&r)[W]) {
-    HEED_UNROLL for (int i = 0; i < W; i += M) {
-      if (i == 0 || size_t(i) < rows) {
-        HEED_UNROLL for (int u = 0; u < M; ++u) r[i + u] = S::load(row + (i + u) * stride);
-      } else {
-        HEED_UNROLL for (int u = 0; u < M; ++u) r[i + u] = r[u];
-      }
-    }
-    S::transpose(r);
-  }
-
-  static HEED_INLINE void load_queries(const float* q, ptrdiff_t stride, size_t rows, size_t features, float scale,
-                                       float* qt) {
-    for (size_t f = 0; f < features; f += W, qt += W * W) {
-      V r[W];
-      load_columns(q + f, stride, rows, r);
-      HEED_UNROLL for (int i = 0; i < W; ++i) S::store(qt + i * W, S::mul(r[i], S::set(scale)));
-    }
-  }
-
-  static HEED_INLINE void store_heads(const float* ot, size_t features, size_t rows, float* to, ptrdiff_t stride) {
-    for (size_t f = 0; f < features; f += W, ot += W * W) {
-      HEED_UNROLL for (int i = 0; i < W; i += M) {
-        if (i != 0 && size_t(i) >= rows) break;
-        V r[M];
-        HEED_UNROLL for (int u = 0; u < M; ++u) r[u] = S::load_fours(ot + u * W + i, M * W);
-        S::transpose_fours(r);
-        HEED_UNROLL for (int u = 0; u < M; ++u) S::store(to + (i + u) * stride + f, r[u]);
+  // From o^T, where it lies, to the caller's rows.
+  static HEED_INLINE void project_out(const SmallArgs& g, uint32_t row, uint32_t rows) {
+    const Matrix m[1] = {{g.out_panels, g.out_bias, g.out + ptrdiff_t(row) * g.out_stride}};
+    for (uint32_t r = 0; r < rows; r += M) {
+      const float* a[M];
+      HEED_UNROLL for (uint32_t i = 0; i < uint32_t(M); ++i) a[i] = g.ot + r + i;
+      for (size_t f = 0; f < g.embed_dim; f += W) {
+        V acc[M][1];
+        sums<W>(a, g.embed_dim, m, f, acc);
+        float* c = m[0].to + ptrdiff_t(r) * g.out_stride + ptrdiff_t(f);
+        HEED_UNROLL for (uint32_t i = 0; i < uint32_t(M); ++i, c += g.out_stride)
+          if (r + i < rows) S::store(c, acc[i][0]);
       }
     }
   }
 
-  // ---- one head, W queries ---------------------------------------------------------
+  // ---- W queries ---------------------------------------------------------------------
 
-  struct Head {
-    const float *k, *v;  // rows of keys
-    ptrdiff_t stride;
-    size_t keys, dim;
-    float fully_masked;
-    float *qt, *ot, *scores;
+  // Of W rows of the scratch, or of four, which then are in all lanes.
+  static HEED_INLINE void load_queries(const SmallArgs& g, const float* q, uint32_t rows) {
+    const ptrdiff_t stride = g.stride, fours = rows > uint32_t(M) ? M * stride : 0;
+    const V scale = S::set(g.scale);
+    float* qt = g.qt;
+    for (const float* const end = q + g.embed_dim; q != end; q += M, qt += M * W) {
+      V r[M];
+      HEED_UNROLL for (int u = 0; u < M; ++u) r[u] = S::mul(S::load_fours(q + u * stride, fours), scale);
+      S::transpose_fours(r);
+      HEED_UNROLL for (int u = 0; u < M; ++u) S::store(qt + u * W, r[u]);
+    }
+  }
+
+  // ---- H heads of W queries at once: one alone is a chain of a hundred cycles ---------
+
+  // Copies of what loops need: any store might change the arguments, for all that compilers know.
+  template <int H>
+  struct Heads {
+    const size_t keys, dim;
+    const ptrdiff_t stride;
+    const float *k, *v, *qt;  // of the first head
+    float *ot, *p[H];         // p: scores, then weights, keys x W queries
+    V max[H], inverse[H];
+
+    HEED_INLINE Heads(const SmallArgs& g, uint32_t head) : keys(g.keys), dim(g.head_dim), stride(g.stride) {
+      const size_t first = head * dim;
+      k = g.k + first;
+      v = g.v + first;
+      qt = g.qt + first * W;
+      ot = g.ot + first * W;
+      HEED_UNROLL for (int h = 0; h < H; ++h) p[h] = g.scores + size_t(h) * round_up(g.keys, M) * W;
+    }
   };
 
-  static HEED_INLINE V scores(const Head& h) {
-    V max = S::set(kLowest);
-    const float* k = h.k;
-    float* s = h.scores;
-    for (size_t j = 0; j < h.keys; j += M, k += M * h.stride, s += M * W) {
-      V acc[M];
-      HEED_UNROLL for (int i = 0; i < M; ++i) acc[i] = S::set(0.0f);
-      const float *kd = k, *qt = h.qt;
-      for (const float* const end = k + h.dim; kd != end; ++kd, qt += W) {
-        const V q = S::load(qt);
-        HEED_UNROLL for (int i = 0; i < M; ++i) acc[i] = S::fma(S::set(kd[i * h.stride]), q, acc[i]);
+  template <int H>
+  static HEED_INLINE void score(Heads<H>& a) {
+    const float* k = a.k;
+    HEED_UNROLL for (int h = 0; h < H; ++h) a.max[h] = S::set(kLowest);
+    for (size_t j = 0; j < a.keys; j += M, k += M * a.stride) {
+      V acc[H][M];
+      HEED_UNROLL for (int h = 0; h < H; ++h)
+        HEED_UNROLL for (int i = 0; i < M; ++i) acc[h][i] = S::set(0.0f);
+      const float* q = a.qt;
+      for (size_t d = 0; d < a.dim; ++d, q += W) {
+        HEED_UNROLL for (int h = 0; h < H; ++h) {
+          const size_t at = size_t(h) * a.dim;
+          const V x = S::load(q + at * W);
+          HEED_UNROLL for (int i = 0; i < M; ++i)
+            acc[h][i] = S::fma(S::set(k[i * a.stride + ptrdiff_t(at + d)]), x, acc[h][i]);
+        }
       }
-      HEED_UNROLL for (int i = 0; i < M; ++i) {
-        max = S::max(max, acc[i]);
-        S::store(s + i * W, acc[i]);
+      HEED_UNROLL for (int h = 0; h < H; ++h) {
+        HEED_UNROLL for (int i = 0; i < M; ++i) S::store(a.p[h] + (j + size_t(i)) * W, acc[h][i]);
+        a.max[h] = S::max(a.max[h], S::max(S::max(acc[h][0], acc[h][1]), S::max(acc[h][2], acc[h][3])));
       }
-    }
-    return max;
-  }
-
-  // p = 2^(s - max) in place for M keys, of which `keys` count.
-  static HEED_INLINE void weigh_tile(float* s, size_t keys, V max, V (&sum)[M]) {
-    V x[M];
-    HEED_UNROLL for (int i = 0; i < M; ++i) x[i] = S::sub(S::load(s + i * W), max);
-    exp2<S, M>(x);
-    HEED_UNROLL for (int i = 0; i < M; ++i) {
-      S::store(s + i * W, x[i]);
-      if (size_t(i) < keys) sum[i] = S::add(sum[i], x[i]);
     }
   }
 
-  static HEED_INLINE V weigh(float* s, size_t keys, V max) {
+  // p = 2^(s - max) in place.
+  template <int H>
+  static HEED_INLINE void weigh(Heads<H>& a) {
+    for (size_t j = 0; j < a.keys; j += 2) {
+      V x[2 * H];
+      HEED_UNROLL for (int i = 0; i < 2 * H; ++i)
+        x[i] = S::sub(S::load(a.p[i / 2] + (j + size_t(i % 2)) * W), a.max[i / 2]);
+      exp2<S, 2 * H>(x);
+      HEED_UNROLL for (int i = 0; i < 2 * H; ++i) S::store(a.p[i / 2] + (j + size_t(i % 2)) * W, x[i]);
+    }
+  }
+
+  static HEED_INLINE V sum(const float* p, size_t keys) {
     V sum[M];
     HEED_UNROLL for (int i = 0; i < M; ++i) sum[i] = S::set(0.0f);
-    for (; keys >= size_t(M); keys -= M, s += M * W) weigh_tile(s, M, max, sum);
-    if (keys) weigh_tile(s, keys, max, sum);
+    for (; keys >= size_t(M); keys -= M, p += M * W)
+      HEED_UNROLL for (int i = 0; i < M; ++i) sum[i] = S::add(sum[i], S::load(p + i * W));
+    HEED_UNROLL for (int i = 0; i < M - 1; ++i)
+      if (size_t(i) < keys) sum[i] = S::add(sum[i], S::load(p + i * W));
     return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
   }
 
-  template <int N>
-  static HEED_INLINE void values(const Head& h, size_t d, V inverse) {
-    V acc[N];
-    HEED_UNROLL for (int i = 0; i < N; ++i) acc[i] = S::set(0.0f);
-    const float *v = h.v + d, *p = h.scores;
-    for (const float* const end = p + h.keys * W; p != end; p += W, v += h.stride) {
-      const V weight = S::load(p);
-      HEED_UNROLL for (int i = 0; i < N; ++i) acc[i] = S::fma(S::set(v[i]), weight, acc[i]);
+  // N features of each head, from its `at`th on.
+  template <int N, int H>
+  static HEED_INLINE void value_tile(const Heads<H>& a, size_t at) {
+    V acc[H][N];
+    HEED_UNROLL for (int h = 0; h < H; ++h)
+      HEED_UNROLL for (int i = 0; i < N; ++i) acc[h][i] = S::set(0.0f);
+    const float* v = a.v + at;
+    for (size_t j = 0; j < a.keys; ++j, v += a.stride) {
+      HEED_UNROLL for (int h = 0; h < H; ++h) {
+        const V p = S::load(a.p[h] + j * W);
+        const float* x = v + size_t(h) * a.dim;
+        HEED_UNROLL for (int i = 0; i < N; ++i) acc[h][i] = S::fma(S::set(x[i]), p, acc[h][i]);
+      }
     }
-    HEED_UNROLL for (int i = 0; i < N; ++i) S::store(h.ot + (d + size_t(i)) * W, S::mul(acc[i], inverse));
+    HEED_UNROLL for (int h = 0; h < H; ++h) {
+      float* const ot = a.ot + (size_t(h) * a.dim + at) * W;
+      HEED_UNROLL for (int i = 0; i < N; ++i) S::store(ot + i * W, S::mul(acc[h][i], a.inverse[h]));
+    }
   }
 
-  static HEED_NOINLINE V attend(const Head& h) {
-    const V max = scores(h), inverse = inverse_sum<S>(weigh(h.scores, h.keys, max), h.fully_masked);
+  template <int H>
+  static HEED_INLINE void attend(Heads<H>& a, float fully_masked) {
+    score(a);
+    weigh(a);
+    HEED_UNROLL for (int h = 0; h < H; ++h) a.inverse[h] = inverse_sum<S>(sum(a.p[h], a.keys), fully_masked);
     size_t d = 0;
-    for (; d + M <= h.dim; d += M) values<M>(h, d, inverse);
-    for (; d < h.dim; ++d) values<1>(h, d, inverse);
-    return inverse;
+    for (; d + M <= a.dim; d += M) value_tile<M>(a, d);
+    for (; d < a.dim; ++d) value_tile<1>(a, d);
   }
 
   // ---- attention weights -------------------------------------------------------------
 
-  // mean = p / sum, or that added to it.
-  static HEED_INLINE void add_weights(const float* p, size_t keys, V inverse, bool first, float* mean) {
-    for (size_t j = 0; j < keys; ++j, p += W, mean += W) {
-      const V w = S::mul(S::load(p), inverse);
-      S::store(mean, first ? w : S::add(S::load(mean), w));
-    }
-  }
-
-  // (mean + p / sum) * scale, keys x queries, goes to rows of keys; mean may be nullptr.
-  static HEED_NOINLINE void store_weights(const float* p, size_t keys, V inverse, const float* mean, float scale,
-                                          Rows to) {
-    for (size_t j = 0; j < keys; j += M) {
+  // Weights of heads [h, h + count) are added up to those of the heads before, but for the first; the last
+  // go to rows of keys, times scale.
+  struct Average {
+    float* sum;  // keys x W queries; nullptr: heads by themselves
+    bool first, last;
+    float scale;
+  };
+  template <int H>
+  static HEED_INLINE void store_weights(const Heads<H>& a, int h, int count, const Average& to_average,
+                                        const Rows& to) {
+    for (size_t j = 0; j < a.keys; j += M) {
       V r[M];
       HEED_UNROLL for (int u = 0; u < M; ++u) {
-        r[u] = S::mul(S::load(p + (j + size_t(u)) * W), inverse);
-        if (mean) r[u] = S::add(S::load(mean + (j + size_t(u)) * W), r[u]);
-        r[u] = S::mul(r[u], S::set(scale));
+        const size_t at = (j + size_t(u)) * W;
+        r[u] = S::mul(S::load(a.p[h] + at), a.inverse[h]);
+        if (!to_average.first) r[u] = S::add(S::load(to_average.sum + at), r[u]);
+        if (count > 1) r[u] = S::add(r[u], S::mul(S::load(a.p[1] + at), a.inverse[1]));
+        if (!to_average.last) S::store(to_average.sum + at, r[u]);
+        r[u] = S::mul(r[u], S::set(to_average.scale));
       }
+      if (!to_average.last) continue;
       S::transpose_fours(r);
       float* w = to.first + j;
       HEED_UNROLL for (int i = 0; i < W; ++i, w += to.stride) {
         if (uint32_t(i) == to.count) break;
-        if (j + M <= keys) {
+        if (j + M <= a.keys) {
           S::store_four(w, r[i % M], i / M);
           continue;
         }
         float part[M];
         S::store_four(part, r[i % M], i / M);
-        for (size_t c = 0; c < keys - j; ++c) w[c] = part[c];
+        for (size_t c = 0; c < a.keys - j; ++c) w[c] = part[c];
       }
     }
   }
 
   // ---- the module ------------------------------------------------------------------
 
+  template <int H>
+  static HEED_NOINLINE void attend_heads(const SmallArgs& g, uint32_t row, uint32_t rows, uint32_t head, float* sum) {
+    Heads<H> a(g, head);
+    attend(a, g.fully_masked);
+    if (!g.weights) return;
+    Rows to = {g.weights + ptrdiff_t(head) * g.weights_head + ptrdiff_t(row) * g.weights_stride, g.weights_stride,
+               rows};
+    if (g.weights_head == 0)
+      return store_weights(a, 0, H, {sum, head == 0, head + H == g.num_heads, 1.0f / float(g.num_heads)}, to);
+    HEED_UNROLL for (int h = 0; h < H; ++h, to.first += g.weights_head)
+      store_weights(a, h, 1, {nullptr, true, true, 1.0f}, to);
+  }
+
   static HEED_INLINE void attend_rows(const SmallArgs& g, uint32_t row) {
     const uint32_t rows = g.rows - row < uint32_t(W) ? g.rows - row : uint32_t(W);
-    float* const q = g.q + ptrdiff_t(row) * g.stride;
-    load_queries(q, g.stride, rows, g.embed_dim, g.scale, g.qt);
-    Head h = {g.k, g.v, g.stride, g.keys, g.head_dim, g.fully_masked, g.qt, g.ot, g.scores};
-    float* const mean = g.scores + size_t(round_up(g.keys, M)) * W;
-    for (uint32_t head = 0; head < g.num_heads; ++head) {
-      const V inverse = attend(h);
-      if (g.weights) {
-        const bool average = g.weights_head == 0, last = head + 1 == g.num_heads;
-        const Rows to = {g.weights + ptrdiff_t(head) * g.weights_head + ptrdiff_t(row) * g.weights_stride,
-                         g.weights_stride, rows};
-        if (average && !last) add_weights(h.scores, h.keys, inverse, head == 0, mean);
-        else
-          store_weights(h.scores, h.keys, inverse, average && head != 0 ? mean : nullptr,
-                        average ? 1.0f / float(g.num_heads) : 1.0f, to);
-      }
-      h.k += h.dim, h.v += h.dim, h.qt += h.dim * W, h.ot += h.dim * W;
-    }
-    store_heads(g.ot, g.embed_dim, rows, q, g.stride);  // nobody needs q any more
+    load_queries(g, g.q + ptrdiff_t(row) * g.stride, rows);
+    alignas(4 * W) float sum[kSmallLength * W];  // of weights, if they are averaged
+    uint32_t head = 0;
+    for (; head + 2 <= g.num_heads; head += 2) attend_heads<2>(g, row, rows, head, sum);
+    if (head < g.num_heads) attend_heads<1>(g, row, rows, head, sum);
+    project_out(g, row, rows);
   }
 
   static void run(const SmallArgs& g) {
@@ -245,8 +278,6 @@ struct Small {
       project_one(g.value, g.value_stride, g.keys, g.vdim, v, g.embed_dim, g.stride);
     }
     for (uint32_t row = 0; row < g.rows; row += W) attend_rows(g, row);
-    project<1, false>(g.q, g.stride, g.rows, g.embed_dim, {{g.out_panels, g.out_bias, g.out}}, g.embed_dim,
-                      g.out_stride);
   }
 };
 

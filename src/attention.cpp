@@ -272,7 +272,6 @@ void run_entry(Entry& e) {
     find_positions(e);  // subnormal terms are found to be 0 when they are read
   } else {
     const SubnormalsAreZero while_it_runs;
-    if (is_small(e.job)) return run_small(e);
     find_positions(e);
   }
   if (split_heads(e.g, e.job.need_weights && e.job.average)) {
@@ -292,6 +291,7 @@ void run_entry(Entry& e) {
 
 void run(const Job& job) {
   if (job.queries == 0) return;
+  if (!kForSize && run_small(job)) return;
   for (uint32_t n = 0; n < job.batch; ++n) {
     Entry e(job, n);
     run_entry(e);

@@ -9,6 +9,10 @@ inline float* floats(unsigned char* memory, size_t offset) {
   void* at = memory + offset;
   return static_cast<float*>(at);
 }
+inline const float* floats(const unsigned char* memory, size_t offset) {
+  const void* at = memory + offset;
+  return static_cast<const float*>(at);
+}
 
 struct Entry {
   const Job& job;
@@ -35,10 +39,7 @@ struct Entry {
 
   unsigned char* slice(uint32_t i) const { return job.workspace + w.slices + i * w.slice_bytes; }
   float* heads_row(uint32_t row) const { return floats(job.workspace, w.heads) + row * size_t(w.heads_stride); }
-  const float* packed(size_t offset) const {
-    const void* p = job.weights + offset;
-    return static_cast<const float*>(p);
-  }
+  const float* packed(size_t offset) const { return floats(job.weights, offset); }
   uint32_t slices() const { return kWithSlices ? g.slices : 1; }
   bool projects() const { return !kWithSdpa || g.projects(); }
   // Slice i's part of n units: n * i / slices, without 64-bit division.
@@ -50,8 +51,7 @@ struct Entry {
 // positions.cpp: which keys are there, and what is added to their scores.
 void find_positions(Entry& e);
 
-// small.cpp: whole entries of modules that are small, where nothing is masked.
-bool is_small(const Job& job);
-void run_small(const Entry& e);
+// small.cpp: a whole job, if the module is small and nothing is masked.
+bool run_small(const Job& job);
 
 }  // namespace heed

@@ -6,15 +6,17 @@ namespace heed {
 namespace {
 
 // The stride of an axis of one element says nothing, and may be anything: numpy has had PTRDIFF_MAX there.
+inline ptrdiff_t step_along(const heed_tensor& t, uint32_t axis) { return t.shape[axis] > 1 ? t.stride[axis] : 0; }
+
 // Axes are counted from the last one, too, and may come before the first: nothing is stepped over there.
 HEED_APART ptrdiff_t step(const heed_tensor& t, uint32_t axis) {
-  return axis < HEED_MAX_RANK && t.shape[axis] > 1 ? t.stride[axis] : 0;
+  return axis < HEED_MAX_RANK ? step_along(t, axis) : 0;
 }
 
 // Of a module nobody asks for a head but 0.
 HEED_APART void fill_rows(const Request& in, const heed_tensor& t, Rows& to) {
-  to = {static_cast<float*>(t.data), in.batched ? step(t, in.batch_axis) : 0, step(t, in.batched),
-        step(t, in.length_axis)};
+  to = {static_cast<float*>(t.data), in.batched ? step_along(t, in.batch_axis) : 0, step_along(t, in.batched),
+        step_along(t, in.length_axis)};
 }
 
 MaskView mask_view(const heed_tensor& t, bool hides) { return {t.data, 0, 0, t.dtype == HEED_FLOAT32, hides}; }

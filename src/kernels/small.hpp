@@ -137,13 +137,13 @@ struct Small {
       V acc[H][M];
       HEED_UNROLL for (int h = 0; h < H; ++h)
         HEED_UNROLL for (int i = 0; i < M; ++i) acc[h][i] = S::set(0.0f);
-      const float* q = a.qt;
-      for (size_t d = 0; d < a.dim; ++d, q += W) {
+      const float* row[M];
+      HEED_UNROLL for (int i = 0; i < M; ++i) hide(row[i] = k + i * a.stride);
+      for (size_t d = 0, other = a.dim; d < a.dim; ++d, ++other) {
         HEED_UNROLL for (int h = 0; h < H; ++h) {
-          const size_t at = size_t(h) * a.dim;
-          const V x = S::load(q + at * W);
-          HEED_UNROLL for (int i = 0; i < M; ++i)
-            acc[h][i] = S::fma(S::set(k[i * a.stride + ptrdiff_t(at + d)]), x, acc[h][i]);
+          const size_t at = h == 0 ? d : other;
+          const V x = S::load(a.qt + at * W);
+          HEED_UNROLL for (int i = 0; i < M; ++i) acc[h][i] = S::fma(S::set(row[i][at]), x, acc[h][i]);
         }
       }
       HEED_UNROLL for (int h = 0; h < H; ++h) {

@@ -55,6 +55,52 @@ TEST_CASE("a causal offset may be any number: beyond the last key it hides nothi
   }
 }
 
+// `part` of the rows and columns of `whole`, which begin together and are `step` rows apart.
+std::vector<float> part_of(const std::vector<float>& whole, uint32_t columns, uint32_t rows, uint32_t step,
+                           uint32_t part) {
+  std::vector<float> values;
+  for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t c = 0; c < part; ++c) values.push_back(whole[size_t(r) * step * columns + c]);
+  return values;
+}
+
+TEST_CASE("inputs may begin together and be others: fewer rows, every other row, fewer columns", "[errors]") {
+  for (const uint32_t head_dim : {4u, 20u}) {  // a small module, and one that is not
+    Problem p;
+    p.L = p.S = 6, p.H = 2, p.E = p.kdim = p.vdim = 2 * head_dim;
+    p.need_weights = true;
+    Random random(74);
+    fill_random(p, random);
+    Problem fewer = p, other = p, narrow = p;
+    fewer.L = other.L = 3;
+    fewer.q = part_of(p.k, p.E, 3, 1, p.E);
+    other.q = part_of(p.k, p.E, 3, 2, p.E);
+    narrow.kdim = narrow.vdim = head_dim;
+    fill_random(narrow, random);
+    narrow.k = narrow.v = part_of(narrow.q, p.E, p.S, 1, head_dim);
+    fewer.v = other.v = p.k;
+    for (const std::string& arch : usable_archs()) {
+      CAPTURE(arch, head_dim);
+      const auto check = [&](const Problem& problem, void (*share)(heed_call&)) {
+        Runner r(problem, arch);
+        REQUIRE(r.prepare() == HEED_OK);
+        share(r.call);
+        REQUIRE(r.run() == HEED_OK);
+        CHECK(same_bits({r.output(), r.weights()}, solve(problem, arch)));
+      };
+      check(fewer, [](heed_call& c) { c.query.data = c.value.data = c.key.data; });
+      check(other, [](heed_call& c) {
+        c.query.data = c.value.data = c.key.data;
+        c.query.stride[1] *= 2;
+      });
+      check(narrow, [](heed_call& c) {
+        c.key.data = c.value.data = c.query.data;
+        c.key.stride[1] = c.value.stride[1] = c.query.stride[1];
+      });
+    }
+  }
+}
+
 TEST_CASE("infinite padding is what an infinite mask is", "[errors]") {
   Problem p = mha_problem();
   p.padding = {true, {1, p.S}, std::vector<float>(p.S, 0.0f)};

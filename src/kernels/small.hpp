@@ -153,26 +153,26 @@ struct Small {
     }
   }
 
-  // p = 2^(s - max) in place.
+  // p = 2^(s - max) in place, and 1 / their sum.
   template <int H>
-  static HEED_INLINE void weigh(Heads<H>& a) {
-    for (size_t j = 0; j < a.keys; j += 2) {
-      V x[2 * H];
-      HEED_UNROLL for (int i = 0; i < 2 * H; ++i)
-        x[i] = S::sub(S::load(a.p[i / 2] + (j + size_t(i % 2)) * W), a.max[i / 2]);
-      exp2<S, 2 * H>(x);
-      HEED_UNROLL for (int i = 0; i < 2 * H; ++i) S::store(a.p[i / 2] + (j + size_t(i % 2)) * W, x[i]);
+  static HEED_INLINE void weigh(Heads<H>& a, float fully_masked) {
+    V sum[H][M];
+    HEED_UNROLL for (int h = 0; h < H; ++h)
+      HEED_UNROLL for (int i = 0; i < M; ++i) sum[h][i] = S::set(0.0f);
+    for (size_t j = 0; j < a.keys; j += M) {
+      HEED_UNROLL for (int u = 0; u < M; u += 2) {
+        V x[2 * H];
+        HEED_UNROLL for (int i = 0; i < 2 * H; ++i)
+          x[i] = S::sub(S::load(a.p[i / 2] + (j + size_t(u + i % 2)) * W), a.max[i / 2]);
+        exp2<S, 2 * H>(x);
+        HEED_UNROLL for (int i = 0; i < 2 * H; ++i) {
+          S::store(a.p[i / 2] + (j + size_t(u + i % 2)) * W, x[i]);
+          if (j + size_t(u + i % 2) < a.keys) sum[i / 2][u + i % 2] = S::add(sum[i / 2][u + i % 2], x[i]);
+        }
+      }
     }
-  }
-
-  static HEED_INLINE V sum(const float* p, size_t keys) {
-    V sum[M];
-    HEED_UNROLL for (int i = 0; i < M; ++i) sum[i] = S::set(0.0f);
-    for (; keys >= size_t(M); keys -= M, p += M * W)
-      HEED_UNROLL for (int i = 0; i < M; ++i) sum[i] = S::add(sum[i], S::load(p + i * W));
-    HEED_UNROLL for (int i = 0; i < M - 1; ++i)
-      if (size_t(i) < keys) sum[i] = S::add(sum[i], S::load(p + i * W));
-    return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
+    HEED_UNROLL for (int h = 0; h < H; ++h)
+      a.inverse[h] = inverse_sum<S>(S::add(S::add(sum[h][0], sum[h][1]), S::add(sum[h][2], sum[h][3])), fully_masked);
   }
 
   // N features of each head, from its `at`th on.
@@ -198,8 +198,7 @@ struct Small {
   template <int H>
   static HEED_INLINE void attend(Heads<H>& a, float fully_masked) {
     score(a);
-    weigh(a);
-    HEED_UNROLL for (int h = 0; h < H; ++h) a.inverse[h] = inverse_sum<S>(sum(a.p[h], a.keys), fully_masked);
+    weigh(a, fully_masked);
     size_t d = 0;
     for (; d + M <= a.dim; d += M) value_tile<M>(a, d);
     for (; d < a.dim; ++d) value_tile<1>(a, d);
@@ -268,9 +267,15 @@ struct Small {
     project_out(g, row, rows);
   }
 
+  // Inputs may begin together and yet be others: query the first rows of key, or key a part of its columns.
+  static HEED_INLINE bool inputs_are_one(const SmallArgs& g) {
+    return g.query == g.key && g.key == g.value && g.query_stride == g.key_stride && g.key_stride == g.value_stride &&
+           g.rows == g.keys && g.kdim == g.embed_dim && g.vdim == g.embed_dim;
+  }
+
   static void run(const SmallArgs& g) {
     const Matrix q = {g.q_panels, g.q_bias, g.q}, k = {g.k_panels, g.k_bias, g.k}, v = {g.v_panels, g.v_bias, g.v};
-    if (g.query == g.key && g.key == g.value) {
+    if (inputs_are_one(g)) {
       project_three(g.query, g.query_stride, g.rows, g.embed_dim, {q, k, v}, g.embed_dim, g.stride);
     } else {
       project_one(g.query, g.query_stride, g.rows, g.embed_dim, q, g.embed_dim, g.stride);

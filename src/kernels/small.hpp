@@ -153,26 +153,25 @@ struct Small {
     }
   }
 
-  // p = 2^(s - max) in place, and 1 / their sum.
+  // p = 2^(s - max) in place.
   template <int H>
-  static HEED_INLINE void weigh(Heads<H>& a, float fully_masked) {
-    V sum[H][M];
-    HEED_UNROLL for (int h = 0; h < H; ++h)
-      HEED_UNROLL for (int i = 0; i < M; ++i) sum[h][i] = S::set(0.0f);
-    for (size_t j = 0; j < a.keys; j += M) {
-      HEED_UNROLL for (int u = 0; u < M; u += 2) {
-        V x[2 * H];
-        HEED_UNROLL for (int i = 0; i < 2 * H; ++i)
-          x[i] = S::sub(S::load(a.p[i / 2] + (j + size_t(u + i % 2)) * W), a.max[i / 2]);
-        exp2<S, 2 * H>(x);
-        HEED_UNROLL for (int i = 0; i < 2 * H; ++i) {
-          S::store(a.p[i / 2] + (j + size_t(u + i % 2)) * W, x[i]);
-          if (j + size_t(u + i % 2) < a.keys) sum[i / 2][u + i % 2] = S::add(sum[i / 2][u + i % 2], x[i]);
-        }
-      }
+  static HEED_INLINE void weigh(Heads<H>& a) {
+    for (size_t j = 0; j < a.keys; j += 2) {
+      V x[2 * H];
+      HEED_UNROLL for (int i = 0; i < 2 * H; ++i)
+        x[i] = S::sub(S::load(a.p[i / 2] + (j + size_t(i % 2)) * W), a.max[i / 2]);
+      exp2<S, 2 * H>(x);
+      HEED_UNROLL for (int i = 0; i < 2 * H; ++i) S::store(a.p[i / 2] + (j + size_t(i % 2)) * W, x[i]);
     }
-    HEED_UNROLL for (int h = 0; h < H; ++h)
-      a.inverse[h] = inverse_sum<S>(S::add(S::add(sum[h][0], sum[h][1]), S::add(sum[h][2], sum[h][3])), fully_masked);
+  }
+
+  static HEED_INLINE V sum(const float* p, size_t keys) {
+    V sum[M];
+    HEED_UNROLL for (int i = 0; i < M; ++i) sum[i] = size_t(i) < keys ? S::load(p + i * W) : S::set(0.0f);
+    for (size_t j = M; j < keys; j += M)
+      HEED_UNROLL for (int i = 0; i < M; ++i)
+        if (j + size_t(i) < keys) sum[i] = S::add(sum[i], S::load(p + (j + size_t(i)) * W));
+    return S::add(S::add(sum[0], sum[1]), S::add(sum[2], sum[3]));
   }
 
   // N features of each head, from its `at`th on.
@@ -198,7 +197,8 @@ struct Small {
   template <int H>
   static HEED_INLINE void attend(Heads<H>& a, float fully_masked) {
     score(a);
-    weigh(a, fully_masked);
+    weigh(a);
+    HEED_UNROLL for (int h = 0; h < H; ++h) a.inverse[h] = inverse_sum<S>(sum(a.p[h], a.keys), fully_masked);
     size_t d = 0;
     for (; d + M <= a.dim; d += M) value_tile<M>(a, d);
     for (; d < a.dim; ++d) value_tile<1>(a, d);

@@ -15,11 +15,12 @@ struct AttendFew {
   using V = typename S::V;
   static constexpr int W = S::W;
   static constexpr uint32_t kMost = 8;  // queries at a time
+  static constexpr uint32_t kRoom = round_up(kMost, W);  // so many floats hold something of each
 
   struct Rows {
     const AttendArgs& g;
     uint32_t first, count, end;  // end: of the row that sees furthest
-    float max[kMost], sum[kMost];
+    float max[kRoom], sum[kRoom];
     float* q(uint32_t r) const { return g.qt + r * g.head_dim; }
     float* out(uint32_t r) const { return g.ot + r * g.value_dim; }
     float* scores(uint32_t r) const {
@@ -101,12 +102,23 @@ struct AttendFew {
     for (uint32_t i = 0; i < keys; i += W) S::store(s + i, exp2<S>(S::sub(S::load(s + i), S::set(max))));
   }
 
-  static HEED_INLINE float block_sum(const float* p, uint32_t keys) {
-    float sum[4] = {};
-    for (; keys >= 4; keys -= 4, p += 4)
-      HEED_UNROLL for (int i = 0; i < 4; ++i) sum[i] += p[i];
-    for (uint32_t i = 0; i < keys; ++i) sum[i] += p[i];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  // Of each row's weights, the sum. Four sums by position mod 4 are four lanes, so that a register holds those of
+  // W / 4 rows: rows past the last have room.
+  static HEED_INLINE void block_sums(const Rows& p, uint32_t keys, float* sum) {
+    const float* s = p.scores(0);
+    const ptrdiff_t stride = p.scores(1) - s;
+    for (uint32_t r = 0; r < p.count; r += W / 4, s += W / 4 * stride) {
+      V sums = S::set(0.0f);
+      uint32_t i = 0;
+      for (; i + 4 <= keys; i += 4) sums = S::add(sums, S::load_fours(s + i, stride));
+      alignas(4 * W) float four[W];
+      S::store(four, sums);
+      for (uint32_t u = 0; u < uint32_t(W) / 4; ++u) {
+        float* const own = four + 4 * u;
+        for (uint32_t j = i; j < keys; ++j) own[j - i] += s[ptrdiff_t(u) * stride + ptrdiff_t(j)];
+        sum[r + u] = (own[0] + own[1]) + (own[2] + own[3]);
+      }
+    }
   }
 
   // The largest of them and `max`. Of a NaN nobody takes notice: its weight will be one.
@@ -148,9 +160,13 @@ struct AttendFew {
     const size_t s_stride = size_t(w.p.scores(1) - w.p.scores(0));
     for (uint32_t k = 0; k < w.b.keys; ++k, v += w.p.g.v_stride) {
       if (R == 1 && w.skips(r, k)) continue;
+      V x[N];
+      HEED_UNROLL for (int j = 0; j < N; ++j) x[j] = S::load(v + j * W);
+      if constexpr (R > 1)
+        HEED_UNROLL for (int j = 0; j < N; ++j) S::keep(x[j]);
       HEED_UNROLL for (int i = 0; i < R; ++i) {
         const auto weight = S::set(s[size_t(i) * s_stride + k]);
-        HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::fma(S::load(v + j * W), weight, acc[i][j]);
+        HEED_UNROLL for (int j = 0; j < N; ++j) S::fma_into(acc[i][j], x[j], weight);
       }
     }
     HEED_UNROLL for (int i = 0; i < R; ++i) {
@@ -175,35 +191,46 @@ struct AttendFew {
   }
 
   // Eight sums hide what an fma takes.
-  template <int R, int N = R == 1 ? 4 : 8 / R>
+  template <int R, int N = R * 4 < Arch::project_sums ? 4 : 2>
   static HEED_INLINE void value_columns(const Weighted& w, uint32_t r, uint32_t d = 0) {
     for (; d + N * W <= w.p.g.value_dim; d += N * W) value_tile<R, N>(w, r, d);
     if constexpr (N > 1) return value_columns<R, N / 2>(w, r, d);
     for (uint32_t i = r; i < r + R; ++i) value_rest(w, i, d);
   }
 
+  // The compiled size for a run-time number of rows.
+  template <int R = Arch::few_rows < 4 ? 1 : 4>
+  static HEED_INLINE void value_rows(const Weighted& w, uint32_t r, uint32_t rows) {
+    if constexpr (R > 1) {
+      if (rows < uint32_t(R)) return value_rows<R - 1>(w, r, rows);
+    }
+    value_columns<R>(w, r);
+  }
+
   // Rows together see all that the block has; a careful one looks at each weight.
   static HEED_NOINLINE void values(const Weighted& w) {
-    uint32_t r = 0;
-    const uint32_t together = w.b.careful ? 0 : w.p.count;
-    if constexpr (Arch::few_rows >= 4)
-      for (; r + 4 <= together; r += 4) value_columns<4>(w, r);
-    if constexpr (Arch::few_rows >= 2)
-      for (; r + 2 <= together; r += 2) value_columns<2>(w, r);
-    for (; r < w.p.count; ++r) value_columns<1>(w, r);
+    const uint32_t most = Arch::few_rows < 4 || w.b.careful ? 1 : 4;
+    for (uint32_t r = 0, rows; r < w.p.count; r += rows) {
+      rows = tile_size(w.p.count - r, most, false);
+      value_rows(w, r, rows);
+    }
   }
 
   static HEED_NOINLINE void attend_block(Rows& p, const KeyBlock& b, bool first) {
-    float alpha[kMost];
+    alignas(4 * W) float alpha[kRoom], max[kRoom] = {}, sum[kRoom] = {};
     score_block(p, b);
+    // Stage by stage: each row's are a chain of some 300 cycles.
     for (uint32_t r = 0; r < p.count; ++r) {
-      float* s = p.scores(r);
       mask_row(p, b, r);
-      const float max = block_max(s, b.keys, p.max[r]);
-      alpha[r] = first_lane(exp2<S>(S::set(p.max[r] - max)));
-      p.max[r] = max;
-      weigh_row(s, b.keys, max);
-      p.sum[r] = first_lane(S::fma(S::set(p.sum[r]), S::set(alpha[r]), S::set(block_sum(s, b.keys))));
+      max[r] = block_max(p.scores(r), b.keys, p.max[r]);
+    }
+    for (uint32_t r = 0; r < p.count; ++r) weigh_row(p.scores(r), b.keys, max[r]);
+    block_sums(p, b.keys, sum);
+    for (uint32_t r = 0; r < kRoom; r += W) {
+      const V more = S::load(max + r), change = exp2<S>(S::sub(S::load(p.max + r), more));
+      S::store(p.sum + r, S::fma(S::load(p.sum + r), change, S::load(sum + r)));
+      S::store(p.max + r, more);
+      S::store(alpha + r, change);
     }
     values({p, b, alpha, first});
   }

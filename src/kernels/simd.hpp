@@ -154,6 +154,14 @@ struct Simd {
     acc = fma(a, b, acc);
 #endif
   }
+  // What was loaded stays in its register: GCC would load it again for every row of a tile.
+  static HEED_INLINE void keep(V& v) {
+#if defined(__FMA__)
+    asm("" : "+v"(v.data));
+#else
+    (void)v;
+#endif
+  }
   // b where either is NaN on x86, NaN on Arm: use max(constant, x) and min(constant, x) to keep a NaN.
   static HEED_INLINE V max(V a, V b) { return V(detail::max_register(a.data, b.data)); }
   static HEED_INLINE V min(V a, V b) { return V(detail::min_register(a.data, b.data)); }

@@ -28,10 +28,12 @@ static constexpr uint32_t panels_of_tile(uint32_t left, uint32_t most, bool few_
 struct Tiles {
   uint32_t project_rows = 0, project_registers = 0;  // rows x registers of features
   uint32_t attend_rows = 0, attend_registers = 0;    // keys, or features of v, x registers of queries
-  uint32_t few_rows = 0;                             // so many odd queries have a kernel of their own
+  uint32_t few_rows = 0, few_alone = 0;              // so many odd queries, or all, have a kernel of their own
   bool few_sizes = false;                            // but for these, only tiles of 1
   bool whole_groups = false;                         // attention has no others, and leaves registers unused
 };
+
+static constexpr uint32_t kFewQueries = 8;  // at most, for that kernel
 
 template <class Arch, int W>
 static constexpr Tiles tiles_of() {
@@ -41,6 +43,7 @@ static constexpr Tiles tiles_of() {
   t.attend_rows = Arch::attend_rows;
   t.attend_registers = Arch::attend_vectors;
   t.few_rows = kForSize ? 0 : Arch::few_rows;
+  t.few_alone = t.few_rows > 1 ? kFewQueries : t.few_rows;
   t.few_sizes = few_tile_sizes(W);
   t.whole_groups = kForSize && W == 1;
   return t;
@@ -51,9 +54,10 @@ struct QueryGroup {
   uint32_t rows, registers;
 };
 
-// A few odd rows are cheaper by themselves than in a register of their own.
+// A few odd rows are cheaper by themselves than in a register of their own, and even more than in a group of that
+// register alone.
 static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_t left) {
-  if (left <= t.few_rows) return {left, 0};
+  if (left <= t.few_alone) return {left, 0};
   const uint32_t registers = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
   const uint32_t n = t.whole_groups ? t.attend_registers : tile_size(registers, t.attend_registers, t.few_sizes);
   return {n * lanes < left ? n * lanes : left, n};

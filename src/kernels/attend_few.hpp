@@ -4,6 +4,7 @@
 // while values are summed. Every chain runs over the same terms in the same order as in
 // attend.hpp: the bits are equal.
 #pragma once
+#include "core/choice.hpp"
 #include "kernels/exp2.hpp"
 #include "kernels/key_block.hpp"
 
@@ -14,8 +15,7 @@ struct AttendFew {
   using S = simd_of<Arch>;
   using V = typename S::V;
   static constexpr int W = S::W;
-  static constexpr uint32_t kMost = 8;  // queries at a time
-  static constexpr uint32_t kRoom = round_up(kMost, W);  // so many floats hold something of each
+  static constexpr uint32_t kRoom = round_up(kFewQueries, W);  // so many floats hold something of each query
 
   struct Rows {
     const AttendArgs& g;
@@ -271,7 +271,7 @@ struct AttendFew {
     }
     if (first_block)
       for (uint32_t i = 0; i < count * g.value_dim; ++i) g.ot[i] = 0.0f;
-    float inverse[kMost];
+    float inverse[kFewQueries];
     for (uint32_t r = 0; r < count; ++r) {
       inverse[r] = first_lane(inverse_sum<S>(S::set(p.sum[r]), g.fully_masked));
       scale_row(p.out(r), inverse[r], g.value_dim, g.out + ptrdiff_t(first + r) * g.out_stride);

@@ -130,8 +130,8 @@ Reason queries(const heed_plan& p, const Groups& groups) {
   if (groups.lanes != 0)
     list += text("; lanes are queries, ", groups.lanes - groups.rows, " of ", groups.lanes, " empty");
   if (groups.of.count(0) != 0)
-    list += text("; up to ", p.kernels->tiles.few_rows,
-                 " odd ones cost less by themselves, where lanes are keys, then features");
+    list += text("; up to ", p.kernels->tiles.few_alone,
+                 " cost less by themselves, where lanes are keys, then features");
   return {"queries", list};
 }
 

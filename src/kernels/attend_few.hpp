@@ -152,7 +152,7 @@ struct AttendFew {
 
   // Features [d, d + N * W).
   template <int R, int N>
-  static HEED_INLINE void value_tile(const Weighted& w, uint32_t r, uint32_t d) {
+  static HEED_NOINLINE void value_tile(const Weighted& w, uint32_t r, uint32_t d) {
     V acc[R][N];
     HEED_UNROLL for (int i = 0; i < R; ++i)
       HEED_UNROLL for (int j = 0; j < N; ++j) acc[i][j] = S::set(0.0f);

@@ -222,7 +222,8 @@ struct Small {
         const size_t at = (j + size_t(u)) * W;
         r[u] = S::mul(S::load(a.p[h] + at), a.inverse[h]);
         if (!to_average.first) r[u] = S::add(S::load(to_average.sum + at), r[u]);
-        if (count > 1) r[u] = S::add(r[u], S::mul(S::load(a.p[1] + at), a.inverse[1]));
+        HEED_UNROLL for (int i = h + 1; i < h + count; ++i)
+          r[u] = S::add(r[u], S::mul(S::load(a.p[i] + at), a.inverse[i]));
         if (!to_average.last) S::store(to_average.sum + at, r[u]);
         r[u] = S::mul(r[u], S::set(to_average.scale));
       }

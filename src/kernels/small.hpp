@@ -246,14 +246,16 @@ struct Small {
   // ---- the module ------------------------------------------------------------------
 
   template <int H>
-  static HEED_NOINLINE void attend_heads(const SmallArgs& g, uint32_t row, uint32_t rows, uint32_t head, float* sum) {
+  static HEED_NOINLINE void attend_heads(const SmallArgs& g, uint32_t row, uint32_t rows, uint32_t head) {
     Heads<H> a(g, head);
     attend(a, g.fully_masked);
     if (!g.weights) return;
     Rows to = {g.weights + ptrdiff_t(head) * g.weights_head + ptrdiff_t(row) * g.weights_stride, g.weights_stride,
                rows};
-    if (g.weights_head == 0)
+    if (g.weights_head == 0) {
+      float* const sum = a.p[0] + round_up(g.keys, M) * W;
       return store_weights(a, 0, H, {sum, head == 0, head + H == g.num_heads, 1.0f / float(g.num_heads)}, to);
+    }
     HEED_UNROLL for (int h = 0; h < H; ++h, to.first += g.weights_head)
       store_weights(a, h, 1, {nullptr, true, true, 1.0f}, to);
   }
@@ -261,10 +263,11 @@ struct Small {
   static HEED_INLINE void attend_rows(const SmallArgs& g, uint32_t row) {
     const uint32_t rows = g.rows - row < uint32_t(W) ? g.rows - row : uint32_t(W);
     load_queries(g, g.q + ptrdiff_t(row) * g.stride, rows);
-    alignas(4 * W) float sum[kSmallLength * W];  // of weights, if they are averaged
+    // Where a sum of weights goes from head to head, it takes the place of a second one.
+    const bool sums = g.weights && g.weights_head == 0 && g.num_heads > 2;
     uint32_t head = 0;
-    for (; head + 2 <= g.num_heads; head += 2) attend_heads<2>(g, row, rows, head, sum);
-    if (head < g.num_heads) attend_heads<1>(g, row, rows, head, sum);
+    for (; !sums && head + 2 <= g.num_heads; head += 2) attend_heads<2>(g, row, rows, head);
+    for (; head < g.num_heads; ++head) attend_heads<1>(g, row, rows, head);
     project_out(g, row, rows);
   }
 

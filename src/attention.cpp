@@ -215,8 +215,10 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
 // Queries [first, last) of a group.
 void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
   if (first >= last) return;
-  for (uint32_t row = first; row < last; row += kQueryBlock) {
-    const uint32_t rows = last - row < kQueryBlock ? last - row : kQueryBlock, next = row + rows;
+  const KernelTable& kernels = *e.job.plan->kernels;
+  for (uint32_t row = first, rows; row < last; row += rows) {
+    rows = query_block(kernels.tiles, kernels.lanes, last - row);
+    const uint32_t next = row + rows;
     if (e.projects()) project_queries(e, group, i, row, rows);
     else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
                                  last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);

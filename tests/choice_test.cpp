@@ -72,7 +72,7 @@ TEST_CASE("groups of queries fill a block and no more registers than a tile has"
         CAPTURE(rows, done);
         REQUIRE(q.rows > 0);
         CHECK(q.registers <= kernels.tiles.attend_registers);
-        CHECK(q.rows <= (q.registers ? q.registers * kernels.lanes : kernels.tiles.few_alone));
+        CHECK(q.rows <= (q.registers ? q.registers * kernels.lanes : heed::few_alone(kernels.tiles)));
         CHECK((q.registers == 0 || kernels.tiles.whole_groups || q.rows > (q.registers - 1) * kernels.lanes));
         odd += q.registers == 0 ? q.rows : 0;
         lanes += q.registers * kernels.lanes;
@@ -80,12 +80,28 @@ TEST_CASE("groups of queries fill a block and no more registers than a tile has"
         done += q.rows;
       }
       CHECK(done == rows);
-      CHECK(odd <= (odd == rows ? kernels.tiles.few_alone : kernels.tiles.few_rows));
+      CHECK(odd <= (odd == rows ? heed::few_alone(kernels.tiles) : kernels.tiles.few_rows));
       // attend.hpp keeps maxima and sums in what the first group leaves of 8 keys' scores.
       const uint32_t room = heed::round_up(rows, heed::kPanel);
       CHECK(lanes <= room);
       const bool alone = lanes == first && lanes == heed::kPanel;
       if (turns && !alone) CHECK(2 * lanes <= (room - first) * 8);
+    }
+  }
+}
+
+TEST_CASE("blocks of queries are whole, and no group of one register follows a full one", "[choice]") {
+  for (const uint32_t lanes : {1u, 4u, 8u, 16u}) {
+    heed::Tiles t;
+    t.attend_registers = 3;
+    t.few_rows = 6;
+    CAPTURE(lanes);
+    for (uint32_t left = 1; left <= 5 * heed::kQueryBlock; ++left) {
+      const uint32_t rows = heed::query_block(t, lanes, left), after = left - rows;
+      CAPTURE(left, rows);
+      REQUIRE((rows > 0 && rows <= heed::kQueryBlock && rows <= left));
+      CHECK((rows == left || rows == heed::kQueryBlock || lanes * t.attend_registers == heed::kQueryBlock));
+      if (lanes == 16 && left > heed::kQueryBlock) CHECK((after <= t.few_rows || after > lanes));
     }
   }
 }

@@ -28,12 +28,10 @@ static constexpr uint32_t panels_of_tile(uint32_t left, uint32_t most, bool few_
 struct Tiles {
   uint32_t project_rows = 0, project_registers = 0;  // rows x registers of features
   uint32_t attend_rows = 0, attend_registers = 0;    // keys, or features of v, x registers of queries
-  uint32_t few_rows = 0, few_alone = 0;              // so many odd queries, or all, have a kernel of their own
+  uint32_t few_rows = 0;                             // so many odd queries have a kernel of their own
   bool few_sizes = false;                            // but for these, only tiles of 1
   bool whole_groups = false;                         // attention has no others, and leaves registers unused
 };
-
-static constexpr uint32_t kFewQueries = 8;  // at most, for that kernel
 
 template <class Arch, int W>
 static constexpr Tiles tiles_of() {
@@ -43,24 +41,35 @@ static constexpr Tiles tiles_of() {
   t.attend_rows = Arch::attend_rows;
   t.attend_registers = Arch::attend_vectors;
   t.few_rows = kForSize ? 0 : Arch::few_rows;
-  t.few_alone = t.few_rows > 1 ? kFewQueries : t.few_rows;
   t.few_sizes = few_tile_sizes(W);
   t.whole_groups = kForSize && W == 1;
   return t;
 }
+
+static constexpr uint32_t kFewQueries = 8;  // at most, for that kernel
+
+// A few odd rows are cheaper by themselves than in a register of their own, and even more so than in a group of
+// that register alone.
+static constexpr uint32_t few_alone(const Tiles& t) { return t.few_rows > 1 ? kFewQueries : t.few_rows; }
 
 // The next queries of a block that attention does together; registers == 0: a few odd ones.
 struct QueryGroup {
   uint32_t rows, registers;
 };
 
-// A few odd rows are cheaper by themselves than in a register of their own, and even more than in a group of that
-// register alone.
 static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_t left) {
-  if (left <= t.few_alone) return {left, 0};
+  if (left <= few_alone(t)) return {left, 0};
   const uint32_t registers = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
   const uint32_t n = t.whole_groups ? t.attend_registers : tile_size(registers, t.attend_registers, t.few_sizes);
   return {n * lanes < left ? n * lanes : left, n};
+}
+
+// Queries are attended in blocks. Where a block is one group, the last two share what is left: a group of one
+// register has too few sums at a time, and takes a third longer than its part of a wide one.
+static constexpr uint32_t query_block(const Tiles& t, uint32_t lanes, uint32_t left) {
+  if (left <= kQueryBlock) return left;
+  if (kForSize || t.attend_registers * lanes != kQueryBlock) return kQueryBlock;
+  return tile_size(left / lanes + (left % lanes > t.few_rows ? 1u : 0u), t.attend_registers, t.few_sizes) * lanes;
 }
 
 // Rows of keys, values and output are projected in blocks, so that a block of the input stays in cache while

@@ -48,7 +48,7 @@ struct Groups {
   void add(const heed_plan& p, uint32_t first, uint32_t last) {
     const Geometry& g = p.geometry;
     for (uint32_t row = first; row < last;) {
-      const uint32_t begin = row, block = std::min(last - begin, kQueryBlock);
+      const uint32_t begin = row, block = query_block(p.kernels->tiles, p.kernels->lanes, last - begin);
       while (row < begin + block) {
         const QueryGroup q = next_queries(p.kernels->tiles, p.kernels->lanes, begin + block - row);
         of[q.registers] += q.registers == 0 ? q.rows : 1;
@@ -130,7 +130,7 @@ Reason queries(const heed_plan& p, const Groups& groups) {
   if (groups.lanes != 0)
     list += text("; lanes are queries, ", groups.lanes - groups.rows, " of ", groups.lanes, " empty");
   if (groups.of.count(0) != 0)
-    list += text("; up to ", p.kernels->tiles.few_alone,
+    list += text("; up to ", few_alone(p.kernels->tiles),
                  " cost less by themselves, where lanes are keys, then features");
   return {"queries", list};
 }

@@ -31,7 +31,7 @@ HEED_APART heed_status check_result(heed_status wrong_shape, Sentence name, cons
 // Ranks of query, key and value; finds the axes.
 HEED_APART heed_status check_ranks(Request& in) {
   const uint32_t rank = in.inputs[0]->rank, least = 3 - uint32_t(in.projects());
-  if (rank - least > 1)
+  if (rank - least > 1)  // a rank below wraps round
     return refuse<Sentence::query_rank>(in.error, HEED_ERROR_QUERY_RANK, least, least + 1, rank);
   if (in.inputs[1]->rank != rank || in.inputs[2]->rank != rank)
     return refuse<Sentence::key_value_rank>(in.error, HEED_ERROR_KEY_VALUE_RANK, rank, rank, in.inputs[1]->rank,
@@ -197,7 +197,8 @@ HEED_APART heed_status check_weights_output(Request& in) {
 HEED_APART heed_status check_data(Request& in) {
   if (in.batch() == 0 || in.queries() == 0) return HEED_OK;
   for (uint32_t i = 0; i < 3; ++i)
-    if (!in.inputs[i]->data && (i == 0 || in.keys() != 0)) return refuse_null(in.error, Sentence(uint32_t(Sentence::query_data) + i));
+    if (!in.inputs[i]->data && (i == 0 || in.keys() != 0))
+      return refuse_null(in.error, Sentence(uint32_t(Sentence::query_data) + i));
   if (!in.output->data) return refuse_null(in.error, Sentence::output_data);
   if (kWithWeightsOutput && in.need_weights && in.positions() != 0 && !in.attn_weights->data)
     return refuse_null(in.error, Sentence::weights_data);

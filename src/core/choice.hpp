@@ -57,10 +57,15 @@ struct QueryGroup {
   uint32_t rows, registers;
 };
 
+// Registers of the next group, if `left` are many.
+static constexpr uint32_t next_registers(const Tiles& t, uint32_t lanes, uint32_t left) {
+  const uint32_t all = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
+  return t.whole_groups ? t.attend_registers : tile_size(all, t.attend_registers, t.few_sizes);
+}
+
 static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_t left) {
   if (left <= few_alone(t)) return {left, 0};
-  const uint32_t registers = left / lanes + (left % lanes > t.few_rows ? 1u : 0u);
-  const uint32_t n = t.whole_groups ? t.attend_registers : tile_size(registers, t.attend_registers, t.few_sizes);
+  const uint32_t n = next_registers(t, lanes, left);
   return {n * lanes < left ? n * lanes : left, n};
 }
 
@@ -69,7 +74,7 @@ static constexpr QueryGroup next_queries(const Tiles& t, uint32_t lanes, uint32_
 static constexpr uint32_t query_block(const Tiles& t, uint32_t lanes, uint32_t left) {
   if (left <= kQueryBlock) return left;
   if (kForSize || t.attend_registers * lanes != kQueryBlock) return kQueryBlock;
-  return tile_size(left / lanes + (left % lanes > t.few_rows ? 1u : 0u), t.attend_registers, t.few_sizes) * lanes;
+  return next_registers(t, lanes, left) * lanes;
 }
 
 // Rows of keys, values and output are projected in blocks, so that a block of the input stays in cache while

@@ -139,7 +139,7 @@ struct Small {
         HEED_UNROLL for (int i = 0; i < M; ++i) acc[h][i] = S::set(0.0f);
       const float* row[M];
       HEED_UNROLL for (int i = 0; i < M; ++i) hide(row[i] = k + i * a.stride);
-      for (size_t d = 0, other = a.dim; d < a.dim; ++d, ++other) {
+      for (size_t d = 0, other = a.dim; d < a.dim; ++d, ++other) {  // of the first head and of the second
         HEED_UNROLL for (int h = 0; h < H; ++h) {
           const size_t at = h == 0 ? d : other;
           const V x = S::load(a.qt + at * W);

@@ -18,11 +18,15 @@ uint32_t expected_steps(const heed::Geometry& g, bool average) {
   return (g.groups() + g.slices - 1) / g.slices * 2 + 1;
 }
 
-uint32_t small_calls;
+uint32_t small_calls, other_calls;
 const heed::KernelTable* own;
 void count_small(const heed::SmallArgs& a) {
   ++small_calls;
   own->small(a);
+}
+void count_project(const heed::ProjectArgs& a) {
+  ++other_calls;
+  own->project(a);
 }
 
 }  // namespace
@@ -145,9 +149,11 @@ TEST_CASE("a small module is one call of its own kernel, unless something is mas
     heed::KernelTable counting = *plan.kernels;
     own = plan.kernels;
     if (counting.small) counting.small = &count_small;
+    counting.project = &count_project;
     plan.kernels = &counting;
-    small_calls = 0;
+    small_calls = other_calls = 0;
     REQUIRE(r.run() == HEED_OK);
+    CHECK((small_calls == 0) == (other_calls != 0));
     return small_calls;
   };
   for (const std::string& arch : usable_archs()) {

@@ -100,7 +100,7 @@ void project_keys_values(const Entry& e, const Group& group, uint32_t i, uint32_
 
 // ---- queries -----------------------------------------------------------------------------
 
-HEED_APART void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
+__attribute__((noinline)) void find_finite(const Entry& e, const float* v, ptrdiff_t stride, uint8_t* finite) {
   for (uint32_t b = 0; b < e.positions; b += kKeyBlock) {
     const uint32_t end = e.positions - b < kKeyBlock ? e.positions : b + kKeyBlock;
     uint32_t bad = 0;
@@ -158,10 +158,11 @@ const void* mask_row(const Job& job, uint32_t n, uint32_t head, uint32_t row) {
   return static_cast<const unsigned char*>(job.mask.data) + at * (job.mask.is_float ? ptrdiff_t(sizeof(float)) : 1);
 }
 
-// A caller's rows of one head are new to the cache, and too short for it to see a pattern.
+// A caller's rows of one head are new to the cache, and too short for it to see a pattern. Apart, as find_finite is:
+// what its loop needs is not on the stack while attention runs.
 enum class Access { kRead, kWrite };
 template <Access access>
-void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
+__attribute__((noinline)) void prefetch(const float* row, ptrdiff_t stride, uint32_t rows, uint32_t columns) {
   if (kForSize) return;
   constexpr uint32_t kLine = HEED_ALIGNMENT / sizeof(float);
   for (uint32_t r = 0; r < rows; ++r, row += stride)
@@ -215,10 +216,9 @@ void attend_block(const Entry& e, const Group& group, uint32_t head, uint32_t i,
 // Queries [first, last) of a group.
 void attend_queries(const Entry& e, const Group& group, uint32_t i, uint32_t kv, uint32_t first, uint32_t last) {
   if (first >= last) return;
-  const KernelTable& kernels = *e.job.plan->kernels;
-  for (uint32_t row = first, rows; row < last; row += rows) {
-    rows = query_block(kernels.tiles, kernels.lanes, last - row);
-    const uint32_t next = row + rows;
+  for (uint32_t row = first, next; row < last; row = next) {
+    const uint32_t rows = query_block(e.job.plan->kernels->tiles, e.job.plan->kernels->lanes, last - row);
+    next = row + rows;
     if (e.projects()) project_queries(e, group, i, row, rows);
     else prefetch<Access::kRead>(e.job.query.at(e.n, group.first, next), e.job.query.row,
                                  last - next < kQueryBlock ? last - next : kQueryBlock, e.g.head_dim);

@@ -32,6 +32,15 @@ Problem mha_problem() {
   return p;
 }
 
+// `part` of the rows and columns of `whole`, which begin together and are `step` rows apart.
+std::vector<float> part_of(const std::vector<float>& whole, uint32_t columns, uint32_t rows, uint32_t step,
+                           uint32_t part) {
+  std::vector<float> values;
+  for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t c = 0; c < part; ++c) values.push_back(whole[size_t(r) * step * columns + c]);
+  return values;
+}
+
 }  // namespace
 
 TEST_CASE("a causal offset may be any number: beyond the last key it hides nothing, before the first all", "[errors]") {
@@ -53,15 +62,6 @@ TEST_CASE("a causal offset may be any number: beyond the last key it hides nothi
       }
     }
   }
-}
-
-// `part` of the rows and columns of `whole`, which begin together and are `step` rows apart.
-std::vector<float> part_of(const std::vector<float>& whole, uint32_t columns, uint32_t rows, uint32_t step,
-                           uint32_t part) {
-  std::vector<float> values;
-  for (uint32_t r = 0; r < rows; ++r)
-    for (uint32_t c = 0; c < part; ++c) values.push_back(whole[size_t(r) * step * columns + c]);
-  return values;
 }
 
 TEST_CASE("inputs may begin together and be others: fewer rows, every other row, fewer columns", "[errors]") {

@@ -9,8 +9,9 @@
 //   o = o alpha + v^T p                   one fma chain over the block's keys
 //
 // and out = o / l at the end. All groups of a block of queries take a block of keys before the next, so
-// that it comes from memory once (but for a few odd rows, and size builds). Each of these chains is the same for a query whatever the
-// arch, the group it is in, and the queries beside it: that is where equal bits come from.
+// that it comes from memory once (but for a few odd rows, and size builds). Each of these chains is the
+// same for a query whatever the arch, the group it is in, and the queries beside it: that is where equal
+// bits come from.
 #pragma once
 #include <type_traits>
 
